@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The superblock: telling a region that was never formatted from one that is
+ * intact and one that is damaged, and writing it so that a stop between any two
+ * stores leaves one of the first two.
+ *
+ * Nothing here trusts the media: what was read is copied first, then checked,
+ * then used.
+ */
+#include <asm/barrier.h>
+#include <asm/byteorder.h>
+#include <linux/compiler.h>
+#include <linux/crc32c.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/stdarg.h>
+#include <linux/string.h>
+
+#include "media.h"
+
+/* The first four bits of a mode, as in <uapi/linux/stat.h>. */
+#define MODE_TYPE_MASK		0170000
+#define MODE_TYPE_DIR		0040000
+
+static const struct {
+	u64 offset;
+	const char *name;
+} copies[] = {
+	{ PKERNFS_SB_OFFSET, "primary" },
+	{ PKERNFS_SB_BACKUP_OFFSET, "backup" },
+};
+
+/**
+ * pkernfs_refuse() - set a reason and pass on an error
+ * @why: where the reason goes
+ * @err: negative errno
+ * @fmt: the reason, one sentence without newline
+ *
+ * Return: @err.
+ */
+int pkernfs_refuse(struct pkernfs_message *why, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+	return err;
+}
+
+static u32 static_csum(const struct pkernfs_sb *sb)
+{
+	return crc32c(~0, &sb->version, offsetof(struct pkernfs_sb, state) -
+		      offsetof(struct pkernfs_sb, version));
+}
+
+static u32 state_csum(const struct pkernfs_sb_state *state)
+{
+	return crc32c(~0, &state->flags,
+		      sizeof(*state) - offsetof(struct pkernfs_sb_state, flags));
+}
+
+static bool has_state_csum(const struct pkernfs_sb *sb)
+{
+	return sb->state.csum == cpu_to_le32(state_csum(&sb->state));
+}
+
+static struct pkernfs_sb *sb_copy(const struct pkernfs_media *m, int i)
+{
+	return m->base + copies[i].offset;
+}
+
+static bool has_magic(const struct pkernfs_sb *sb)
+{
+	return sb->magic == cpu_to_le64(PKERNFS_MAGIC);
+}
+
+static bool has_csum(const struct pkernfs_sb *sb)
+{
+	return sb->csum == cpu_to_le32(static_csum(sb));
+}
+
+/*
+ * A copy is present when its magic number or its checksum is right: one of them
+ * alone is damage, not absence. Only a region without both copies, or one whose
+ * format never ended, may be formatted.
+ */
+static bool is_formatted(const struct pkernfs_sb sb[2])
+{
+	int i;
+
+	if (sb[0].magic == cpu_to_le64(PKERNFS_MAGIC_FORMATTING))
+		return false;
+	for (i = 0; i < 2; i++) {
+		if (has_magic(&sb[i]) || has_csum(&sb[i]))
+			return true;
+	}
+	return false;
+}
+
+static int check_copy(const struct pkernfs_sb *sb, int i,
+		      struct pkernfs_message *why)
+{
+	if (!has_magic(sb))
+		return pkernfs_refuse(why, -EUCLEAN,
+				      "%s superblock at 0x%llx: magic number is 0x%llx, expected 0x%llx",
+				      copies[i].name, copies[i].offset,
+				      le64_to_cpu(sb->magic), PKERNFS_MAGIC);
+	if (!has_csum(sb))
+		return pkernfs_refuse(why, -EUCLEAN,
+				      "%s superblock at 0x%llx: checksum is 0x%08x, expected 0x%08x",
+				      copies[i].name, copies[i].offset,
+				      le32_to_cpu(sb->csum), static_csum(sb));
+	return 0;
+}
+
+static int check_compatible(const struct pkernfs_media *m,
+			    const struct pkernfs_sb *sb,
+			    struct pkernfs_message *why)
+{
+	u64 unknown = le64_to_cpu(sb->incompat) & ~PKERNFS_INCOMPAT_KNOWN;
+
+	if (le32_to_cpu(sb->version) != PKERNFS_VERSION)
+		return pkernfs_refuse(why, -EPROTONOSUPPORT,
+				      "format version %u, this kernel knows version %u",
+				      le32_to_cpu(sb->version), PKERNFS_VERSION);
+	if (unknown)
+		return pkernfs_refuse(why, -EOPNOTSUPP,
+				      "incompatible features 0x%llx, which this kernel does not know",
+				      unknown);
+	if (le64_to_cpu(sb->region_base) != m->phys)
+		return pkernfs_refuse(why, -ERANGE,
+				      "formatted at address 0x%llx, but pkernfs= says 0x%llx",
+				      le64_to_cpu(sb->region_base), m->phys);
+	if (le64_to_cpu(sb->region_size) != m->size)
+		return pkernfs_refuse(why, -ERANGE,
+				      "formatted with size 0x%llx, but pkernfs= says 0x%llx",
+				      le64_to_cpu(sb->region_size), m->size);
+	if (le32_to_cpu(sb->inode_size) != PKERNFS_INODE_SIZE)
+		return pkernfs_refuse(why, -EUCLEAN, "inode size is %u, expected %u",
+				      le32_to_cpu(sb->inode_size),
+				      PKERNFS_INODE_SIZE);
+	return 0;
+}
+
+static int read_geometry(struct pkernfs_media *m, const struct pkernfs_sb *sb,
+			 struct pkernfs_message *why)
+{
+	int i;
+
+	m->geo.data_block_shift = le32_to_cpu(sb->data_block_shift);
+	for (i = 0; i < PKERNFS_NR_AREAS; i++) {
+		m->geo.area[i].start = le64_to_cpu(sb->area[i].start);
+		m->geo.area[i].size = le64_to_cpu(sb->area[i].size);
+	}
+	return pkernfs_geometry_check(m->phys, m->size, &m->geo, why);
+}
+
+static struct pkernfs_timestamp time_from_media(const struct pkernfs_time *t)
+{
+	return (struct pkernfs_timestamp) {
+		.sec	= le64_to_cpu(t->sec),
+		.nsec	= le32_to_cpu(t->nsec),
+	};
+}
+
+static struct pkernfs_time time_to_media(const struct pkernfs_timestamp *t)
+{
+	return (struct pkernfs_time) {
+		.sec	= cpu_to_le64(t->sec),
+		.nsec	= cpu_to_le32(t->nsec),
+	};
+}
+
+static bool is_valid_time(const struct pkernfs_timestamp *t)
+{
+	return t->nsec < 1000000000;
+}
+
+/*
+ * One torn state is what a stop leaves, see pkernfs_sb_write_state(). An intact
+ * primary state is the whole truth.
+ */
+static int read_state(struct pkernfs_media *m, const struct pkernfs_sb sb[2],
+		      struct pkernfs_message *why)
+{
+	bool primary = has_state_csum(&sb[0]);
+	const struct pkernfs_sb_state *d = &sb[primary ? 0 : 1].state;
+	struct pkernfs_state *s = &m->state;
+
+	if (!primary && !has_state_csum(&sb[1]))
+		return pkernfs_refuse(why, -EUCLEAN,
+				      "superblock states at 0x%llx and 0x%llx: both checksums are wrong",
+				      copies[0].offset + offsetof(struct pkernfs_sb, state),
+				      copies[1].offset + offsetof(struct pkernfs_sb, state));
+
+	s->flags = le32_to_cpu(d->flags);
+	s->generation = le64_to_cpu(d->generation);
+	s->mounts = le64_to_cpu(d->mounts);
+	s->root_mode = le32_to_cpu(d->root_mode);
+	s->root_uid = le32_to_cpu(d->root_uid);
+	s->root_gid = le32_to_cpu(d->root_gid);
+	s->root_atime = time_from_media(&d->root_atime);
+	s->root_mtime = time_from_media(&d->root_mtime);
+	s->root_ctime = time_from_media(&d->root_ctime);
+	s->root_btime = time_from_media(&d->root_btime);
+
+	if ((s->root_mode & MODE_TYPE_MASK) != MODE_TYPE_DIR ||
+	    s->root_mode > (MODE_TYPE_DIR | 07777))
+		return pkernfs_refuse(why, -EUCLEAN,
+				      "root directory has mode 0%o, expected a directory's",
+				      s->root_mode);
+	if (!is_valid_time(&s->root_atime) || !is_valid_time(&s->root_mtime) ||
+	    !is_valid_time(&s->root_ctime) || !is_valid_time(&s->root_btime))
+		return pkernfs_refuse(why, -EUCLEAN,
+				      "root directory has a time with 1000000000 ns or more");
+	return 0;
+}
+
+/**
+ * pkernfs_sb_read() - find out what a region holds
+ * @m: the region; base, phys and size are set. On success geometry, state,
+ *     uuid and unknown features are filled in.
+ * @why: set when refused
+ *
+ * Changes no byte of the region. The caller excludes writers.
+ *
+ * Return: 0 for an intact region; -ENODATA when it holds no superblock or an
+ * unfinished format, so that it may be formatted; -EUCLEAN when a superblock is
+ * damaged; -EPROTONOSUPPORT for another format version; -EOPNOTSUPP for
+ * incompatible features; -ERANGE when it was formatted with another address or
+ * size.
+ */
+int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why)
+{
+	struct pkernfs_sb sb[2];
+	int i, err;
+
+	for (i = 0; i < 2; i++)
+		memcpy(&sb[i], sb_copy(m, i), sizeof(sb[i]));
+
+	if (!is_formatted(sb))
+		return pkernfs_refuse(why, -ENODATA, "holds no superblock");
+	for (i = 0; i < 2; i++) {
+		err = check_copy(&sb[i], i, why);
+		if (err)
+			return err;
+	}
+	if (memcmp(&sb[0], &sb[1], offsetof(struct pkernfs_sb, state)))
+		return pkernfs_refuse(why, -EUCLEAN,
+				      "primary and backup superblock differ");
+
+	err = check_compatible(m, &sb[0], why);
+	if (err)
+		return err;
+	err = read_geometry(m, &sb[0], why);
+	if (err)
+		return err;
+	err = read_state(m, sb, why);
+	if (err)
+		return err;
+
+	m->unknown_ro_compat = le64_to_cpu(sb[0].ro_compat) &
+			       ~PKERNFS_RO_COMPAT_KNOWN;
+	memcpy(m->uuid, sb[0].uuid, sizeof(m->uuid));
+	return 0;
+}
+
+static void fill_state(const struct pkernfs_state *s,
+		       struct pkernfs_sb_state *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->flags = cpu_to_le32(s->flags);
+	d->generation = cpu_to_le64(s->generation);
+	d->mounts = cpu_to_le64(s->mounts);
+	d->root_mode = cpu_to_le32(s->root_mode);
+	d->root_uid = cpu_to_le32(s->root_uid);
+	d->root_gid = cpu_to_le32(s->root_gid);
+	d->root_atime = time_to_media(&s->root_atime);
+	d->root_mtime = time_to_media(&s->root_mtime);
+	d->root_ctime = time_to_media(&s->root_ctime);
+	d->root_btime = time_to_media(&s->root_btime);
+	d->csum = cpu_to_le32(state_csum(d));
+}
+
+static void fill_sb(const struct pkernfs_media *m, struct pkernfs_sb *sb)
+{
+	int i;
+
+	memset(sb, 0, sizeof(*sb));
+	sb->version = cpu_to_le32(PKERNFS_VERSION);
+	memcpy(sb->uuid, m->uuid, sizeof(sb->uuid));
+	sb->region_base = cpu_to_le64(m->phys);
+	sb->region_size = cpu_to_le64(m->size);
+	sb->data_block_shift = cpu_to_le32(m->geo.data_block_shift);
+	sb->inode_size = cpu_to_le32(PKERNFS_INODE_SIZE);
+	for (i = 0; i < PKERNFS_NR_AREAS; i++) {
+		sb->area[i].start = cpu_to_le64(m->geo.area[i].start);
+		sb->area[i].size = cpu_to_le64(m->geo.area[i].size);
+	}
+	sb->csum = cpu_to_le32(static_csum(sb));
+	fill_state(&m->state, &sb->state);
+}
+
+/**
+ * pkernfs_sb_format() - make the region a new, empty filesystem
+ * @m: the region; everything in it is set
+ *
+ * What the region held is lost from the first store on. Until the last one, a
+ * mount finds an unfinished format and begins again. The caller excludes every
+ * other user of the region.
+ */
+void pkernfs_sb_format(struct pkernfs_media *m)
+{
+	struct pkernfs_sb *primary = sb_copy(m, 0), *backup = sb_copy(m, 1);
+	struct pkernfs_sb sb;
+
+	WRITE_ONCE(primary->magic, cpu_to_le64(PKERNFS_MAGIC_FORMATTING));
+	/* Everything below must find the region marked as unfinished. */
+	smp_wmb();
+
+	fill_sb(m, &sb);
+	sb.magic = cpu_to_le64(PKERNFS_MAGIC);
+	memcpy(backup, &sb, sizeof(sb));
+	sb.magic = cpu_to_le64(PKERNFS_MAGIC_FORMATTING);
+	memcpy(primary, &sb, sizeof(sb));
+
+	/* The format is complete once this is seen, so all of it goes first. */
+	smp_store_release(&primary->magic, cpu_to_le64(PKERNFS_MAGIC));
+	m->unknown_ro_compat = 0;
+}
+
+/**
+ * pkernfs_sb_write_state() - make the in-memory state the one on media
+ * @m: the region
+ *
+ * A stop inside leaves the old state or the new one for the next mount: while
+ * one copy is written, the other one is whole. So a copy that is torn already is
+ * written first. The caller serialises calls for the same region.
+ */
+void pkernfs_sb_write_state(struct pkernfs_media *m)
+{
+	struct pkernfs_sb *first = sb_copy(m, 1), *second = sb_copy(m, 0);
+	struct pkernfs_sb_state state;
+
+	if (!has_state_csum(second))
+		swap(first, second);
+	fill_state(&m->state, &state);
+	memcpy(&first->state, &state, sizeof(state));
+	/* The second copy may be torn only when the first one is whole. */
+	smp_wmb();
+	memcpy(&second->state, &state, sizeof(state));
+	/* Whatever the caller does next comes after this change. */
+	smp_wmb();
+}
