@@ -104,10 +104,10 @@ int pkernfs_geometry_plan(u64 phys, u64 size,
 		return pkernfs_refuse(why, -EINVAL,
 				      "inodes=%llu: at most %llu are possible",
 				      inodes, PKERNFS_MAX_INODES);
-	if (small > size)
+	if (options->small_size > size)
 		return pkernfs_refuse(why, -EINVAL,
 				      "small=%llu: the region has only %llu bytes",
-				      small, size);
+				      options->small_size, size);
 	if (size > PKERNFS_MAX_SIZE || phys > PKERNFS_MAX_SIZE)
 		return pkernfs_refuse(why, -EINVAL,
 				      "0x%llx bytes at 0x%llx are beyond any physical memory",
