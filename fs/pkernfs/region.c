@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ranges of memory that pkernfs= names: parsing them, refusing those that
+ * are not safe to use, claiming the others before any driver can, mapping them.
+ */
+#define pr_fmt(fmt) "pkernfs: " fmt
+
+#include <linux/init.h>
+#include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/string.h>
+#include <asm/e820/api.h>
+#include <asm/processor.h>
+
+#include "pkernfs.h"
+
+/* Sorted by address; written only while booting. */
+static struct pkernfs_region pkernfs_regions[PKERNFS_MAX_REGIONS];
+static unsigned int pkernfs_nr_regions;
+
+/**
+ * pkernfs_parse_size() - parse a number with an optional suffix K, M, G or T
+ * @s: where to begin; on success set to the first character not used
+ * @bytes: the result
+ *
+ * memparse() would do but for two things that lose memory: it takes a missing
+ * number for 0, and it drops the bits that overflow.
+ *
+ * Return: 0, -EINVAL when there is no number, -ERANGE when it exceeds 64 bits.
+ */
+int pkernfs_parse_size(const char **s, u64 *bytes)
+{
+	size_t len = strspn(*s, "0123456789abcdefABCDEFxX");
+	const char *end = *s + len;
+	unsigned int shift = 0;
+	char digits[24];
+	u64 number;
+	int err;
+
+	if (!len || len >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, *s, len);
+	digits[len] = '\0';
+	err = kstrtou64(digits, 0, &number);
+	if (err)
+		return err;
+
+	switch (*end) {
+	case 'T': case 't':
+		shift += 10;
+		fallthrough;
+	case 'G': case 'g':
+		shift += 10;
+		fallthrough;
+	case 'M': case 'm':
+		shift += 10;
+		fallthrough;
+	case 'K': case 'k':
+		shift += 10;
+		end++;
+	}
+	if (check_shl_overflow(number, shift, bytes))
+		return -ERANGE;
+	*s = end;
+	return 0;
+}
+
+static int refuse_number(const char *what, int err, struct pkernfs_message *why)
+{
+	if (err == -ERANGE)
+		return pkernfs_refuse(why, err, "the %s exceeds 64 bits", what);
+	return pkernfs_refuse(why, err, "the %s is not a number, expected nn[KMG]!ss[KMG]",
+			      what);
+}
+
+/**
+ * pkernfs_parse_region() - parse one value of pkernfs=
+ * @value: "nn[KMG]!ss[KMG]", size and address
+ * @phys: the physical address
+ * @size: bytes
+ * @why: set when refused
+ *
+ * The form is that of memmap=nn!ss, see
+ * Documentation/admin-guide/kernel-parameters.txt, so that the same text serves
+ * both.
+ *
+ * Return: 0, -EINVAL for a malformed value, -ERANGE for one that overflows.
+ */
+int pkernfs_parse_region(const char *value, u64 *phys, u64 *size,
+			 struct pkernfs_message *why)
+{
+	u64 end;
+	int err;
+
+	err = pkernfs_parse_size(&value, size);
+	if (err)
+		return refuse_number("size", err, why);
+	if (*value != '!')
+		return pkernfs_refuse(why, -EINVAL,
+				      "the size is followed by '%.8s', expected !ss[KMG]",
+				      value);
+	value++;
+	err = pkernfs_parse_size(&value, phys);
+	if (err)
+		return refuse_number("address", err, why);
+	if (*value)
+		return pkernfs_refuse(why, -EINVAL,
+				      "the address is followed by '%.8s', expected nothing",
+				      value);
+	if (!*size)
+		return pkernfs_refuse(why, -EINVAL, "the size is zero");
+	if (!PAGE_ALIGNED(*size) || !PAGE_ALIGNED(*phys))
+		return pkernfs_refuse(why, -EINVAL,
+				      "size and address must be multiples of the page size, %lu",
+				      PAGE_SIZE);
+	if (check_add_overflow(*phys, *size, &end))
+		return pkernfs_refuse(why, -ERANGE,
+				      "size and address together exceed 64 bits");
+	return 0;
+}
+
+/* Keep the array sorted by address. */
+static struct pkernfs_region * __init insert_region(u64 phys)
+{
+	unsigned int i = pkernfs_nr_regions++;
+
+	for (; i && pkernfs_regions[i - 1].media.phys > phys; i--)
+		pkernfs_regions[i] = pkernfs_regions[i - 1];
+	memset(&pkernfs_regions[i], 0, sizeof(pkernfs_regions[i]));
+	return &pkernfs_regions[i];
+}
+
+static void __init add_region(const char *value)
+{
+	struct pkernfs_message why = {};
+	struct pkernfs_region *region;
+	u64 phys, size;
+	int err;
+
+	err = pkernfs_parse_region(value, &phys, &size, &why);
+	if (!err && pkernfs_nr_regions == PKERNFS_MAX_REGIONS)
+		err = pkernfs_refuse(&why, -ENOSPC, "there are %u regions already",
+				     PKERNFS_MAX_REGIONS);
+	if (err) {
+		pr_err("pkernfs=%s refused: %s\n", value, why.text);
+		return;
+	}
+	region = insert_region(phys);
+	region->media.phys = phys;
+	region->media.size = size;
+	strscpy(region->value, value, sizeof(region->value));
+}
+
+/*
+ * Values that can be parsed are checked later, by claim_regions(): the memory
+ * map is not complete yet.
+ */
+static int __init parse_pkernfs(char *arg)
+{
+	char *value;
+
+	if (!arg) {
+		pr_err("pkernfs refused: expected pkernfs=nn[KMG]!ss[KMG]\n");
+		return 0;
+	}
+	while ((value = strsep(&arg, ",")))
+		add_region(value);
+	return 0;
+}
+early_param("pkernfs", parse_pkernfs);
+
+/*
+ * Of two regions that overlap nobody can tell which one holds the data, and
+ * formatting the wrong one would destroy it: neither may be used.
+ */
+static int __init check_overlap(const struct pkernfs_region *region,
+				struct pkernfs_message *why)
+{
+	const struct pkernfs_media *m = &region->media;
+	unsigned int i;
+
+	for (i = 0; i < pkernfs_nr_regions; i++) {
+		const struct pkernfs_region *other = &pkernfs_regions[i];
+
+		if (other != region &&
+		    m->phys < other->media.phys + other->media.size &&
+		    other->media.phys < m->phys + m->size)
+			return pkernfs_refuse(why, -EINVAL,
+					      "it overlaps pkernfs=%s; both are refused",
+					      other->value);
+	}
+	return 0;
+}
+
+static const char * __init firmware_type_name(enum e820_type type)
+{
+	switch (type) {
+	case E820_TYPE_ACPI:
+		return "ACPI tables";
+	case E820_TYPE_NVS:
+		return "ACPI non-volatile storage";
+	case E820_TYPE_UNUSABLE:
+		return "unusable memory";
+	case E820_TYPE_PMEM:
+	case E820_TYPE_PRAM:
+		return "persistent memory";
+	default:
+		return "reserved by the firmware";
+	}
+}
+
+static const struct e820_entry * __init firmware_entry(u64 addr)
+{
+	u32 i;
+
+	for (i = 0; i < e820_table_firmware->nr_entries; i++) {
+		const struct e820_entry *e = &e820_table_firmware->entries[i];
+
+		if (addr >= e->addr && addr - e->addr < e->size)
+			return e;
+	}
+	return NULL;
+}
+
+/*
+ * The firmware's own map, which memmap= does not change, must call all of the
+ * range RAM: memmap=nn$ss makes anything look reserved, ACPI tables and
+ * addresses without memory included.
+ */
+static int __init check_firmware_map(u64 phys, u64 size,
+				     struct pkernfs_message *why)
+{
+	u64 addr = phys, end = phys + size;
+
+	while (addr < end) {
+		const struct e820_entry *e = firmware_entry(addr);
+
+		if (!e)
+			return pkernfs_refuse(why, -EINVAL,
+					      "it goes beyond the machine's RAM: there is no memory at 0x%llx",
+					      addr);
+		if (e->type != E820_TYPE_RAM)
+			return pkernfs_refuse(why, -EINVAL,
+					      "it overlaps 0x%llx-0x%llx: %s",
+					      e->addr, e->addr + e->size - 1,
+					      firmware_type_name(e->type));
+		addr = e->addr + e->size;
+	}
+	return 0;
+}
+
+/* This kernel must leave the range alone: memmap= must cover all of it. */
+static int __init check_memmap(const struct pkernfs_region *region,
+			       struct pkernfs_message *why)
+{
+	const struct pkernfs_media *m = &region->media;
+	int type = e820__get_entry_type(m->phys, m->phys + m->size);
+
+	if (region_intersects(m->phys, m->size, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		return pkernfs_refuse(why, -EBUSY,
+				      "it overlaps System RAM; add memmap=%s to the kernel command line",
+				      region->value);
+	if (type != E820_TYPE_RESERVED && type != E820_TYPE_PRAM)
+		return pkernfs_refuse(why, -EBUSY,
+				      "no single memmap= covers it; add memmap=%s to the kernel command line",
+				      region->value);
+	return 0;
+}
+
+static int __init check_region(const struct pkernfs_region *region,
+			       struct pkernfs_message *why)
+{
+	const struct pkernfs_format_options defaults = {};
+	const struct pkernfs_media *m = &region->media;
+	struct pkernfs_geometry geo;
+	int err;
+
+	err = check_overlap(region, why);
+	if (err)
+		return err;
+	if ((m->phys + m->size - 1) >> boot_cpu_data.x86_phys_bits)
+		return pkernfs_refuse(why, -EINVAL,
+				      "it goes beyond the CPU's %u physical address bits",
+				      boot_cpu_data.x86_phys_bits);
+	err = check_firmware_map(m->phys, m->size, why);
+	if (err)
+		return err;
+	err = check_memmap(region, why);
+	if (err)
+		return err;
+	return pkernfs_geometry_plan(m->phys, m->size, &defaults, &geo, why);
+}
+
+static int __init claim_region(struct pkernfs_region *region,
+			       struct pkernfs_message *why)
+{
+	const struct pkernfs_media *m = &region->media;
+	int err;
+
+	err = check_region(region, why);
+	if (err)
+		return err;
+	if (!request_mem_region_exclusive(m->phys, m->size, region->name))
+		return pkernfs_refuse(why, -EBUSY,
+				      "another driver has claimed it, see /proc/iomem");
+	return 0;
+}
+
+/*
+ * Numbers count refused regions too: a region keeps its name whatever happens to
+ * another one.
+ *
+ * fs_initcall, because the ranges of memmap= become resources in subsys_initcall
+ * (e820__reserve_resources_late()) and drivers/nvdimm takes memmap=nn!ss for a
+ * persistent memory device in device_initcall (arch/x86/kernel/pmem.c).
+ */
+static int __init claim_regions(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < pkernfs_nr_regions; i++) {
+		struct pkernfs_region *region = &pkernfs_regions[i];
+		const struct pkernfs_media *m = &region->media;
+
+		snprintf(region->name, sizeof(region->name), "pkernfs%u", i);
+		mutex_init(&region->lock);
+		if (claim_region(region, &region->refused))
+			pr_err("%s: pkernfs=%s refused: %s\n", region->name,
+			       region->value, region->refused.text);
+		else
+			pr_info("%s: %llu MiB at 0x%llx\n", region->name,
+				m->size >> 20, m->phys);
+	}
+	return 0;
+}
+fs_initcall(claim_regions);
+
+static int refuse_names(const char *name, struct pkernfs_message *why)
+{
+	size_t len;
+	unsigned int i;
+
+	if (!pkernfs_nr_regions)
+		return pkernfs_refuse(why, -ENODEV,
+				      "there is no region; add pkernfs=nn!ss and memmap=nn!ss to the kernel command line");
+	pkernfs_refuse(why, 0, "source '%.32s' is not one of", name);
+	for (i = 0; i < pkernfs_nr_regions; i++) {
+		len = strlen(why->text);
+		scnprintf(why->text + len, sizeof(why->text) - len, " %s",
+			  pkernfs_regions[i].name);
+	}
+	return -ENODEV;
+}
+
+/**
+ * pkernfs_find_region() - find the region that a mount names
+ * @name: "pkernfs0" and so on; "none" serves when there is just one region
+ * @why: set when refused
+ *
+ * Return: the region, ERR_PTR(-ENODEV) when there is no such region,
+ * ERR_PTR(-ENXIO) when it was refused at boot.
+ */
+struct pkernfs_region *pkernfs_find_region(const char *name,
+					   struct pkernfs_message *why)
+{
+	struct pkernfs_region *region = NULL;
+	unsigned int i;
+
+	if (!strcmp(name, "none") && pkernfs_nr_regions == 1)
+		region = &pkernfs_regions[0];
+	for (i = 0; i < pkernfs_nr_regions && !region; i++) {
+		if (!strcmp(name, pkernfs_regions[i].name))
+			region = &pkernfs_regions[i];
+	}
+	if (!region)
+		return ERR_PTR(refuse_names(name, why));
+	if (region->refused.text[0])
+		return ERR_PTR(pkernfs_refuse(why, -ENXIO,
+					      "pkernfs=%s was refused at boot: %s",
+					      region->value,
+					      region->refused.text));
+	return region;
+}
+
+/**
+ * pkernfs_map_region() - map what media/ needs of a region
+ * @region: the region, not mapped
+ *
+ * Called while the region's superblock is being set up, which excludes a second
+ * call.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pkernfs_map_region(struct pkernfs_region *region)
+{
+	region->media.base = memremap(region->media.phys, PKERNFS_HEADER_SIZE,
+				      MEMREMAP_WB);
+	return region->media.base ? 0 : -ENOMEM;
+}
+
+/**
+ * pkernfs_unmap_region() - undo pkernfs_map_region()
+ * @region: the region; one that is not mapped is left alone
+ */
+void pkernfs_unmap_region(struct pkernfs_region *region)
+{
+	if (!region->media.base)
+		return;
+	memunmap(region->media.base);
+	region->media.base = NULL;
+}
