@@ -11,9 +11,9 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/processor.h>
 #include <linux/string.h>
 #include <asm/e820/api.h>
-#include <asm/processor.h>
 
 #include "pkernfs.h"
 
