@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * edit_superblock FILE FIELD VALUE: change a field in both superblock copies of
+ * a region and make the checksums fit, to see what a kernel does with media of
+ * another version.
+ */
+#include <endian.h>
+#include <err.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../../../../fs/pkernfs/media/format.h"
+
+/* CRC-32C as <linux/crc32c.h> computes it: reflected, no final inversion. */
+static uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	int bit;
+
+	while (len--) {
+		crc ^= *p++;
+		for (bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return crc;
+}
+
+static void set_field(struct pkernfs_sb *sb, const char *field, uint64_t value)
+{
+	if (!strcmp(field, "version"))
+		sb->version = htole32(value);
+	else if (!strcmp(field, "compat"))
+		sb->compat = htole64(value);
+	else if (!strcmp(field, "ro_compat"))
+		sb->ro_compat = htole64(value);
+	else if (!strcmp(field, "incompat"))
+		sb->incompat = htole64(value);
+	else if (!strcmp(field, "data_block_shift"))
+		sb->data_block_shift = htole32(value);
+	else
+		errx(2, "unknown field %s", field);
+	sb->csum = htole32(crc32c(~0U, &sb->version,
+				  offsetof(struct pkernfs_sb, state) -
+				  offsetof(struct pkernfs_sb, version)));
+}
+
+int main(int argc, char **argv)
+{
+	const size_t len = PKERNFS_SB_BACKUP_OFFSET + PKERNFS_BLOCK_SIZE;
+	uint64_t value;
+	char *region;
+	int fd;
+
+	if (argc != 4)
+		errx(2, "usage: edit_superblock FILE FIELD VALUE");
+	value = strtoull(argv[3], NULL, 0);
+	fd = open(argv[1], O_RDWR);
+	if (fd < 0)
+		err(1, "%s", argv[1]);
+	region = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (region == MAP_FAILED)
+		err(1, "mmap %s", argv[1]);
+	set_field((void *)(region + PKERNFS_SB_OFFSET), argv[2], value);
+	set_field((void *)(region + PKERNFS_SB_BACKUP_OFFSET), argv[2], value);
+	if (msync(region, len, MS_SYNC) || close(fd))
+		err(1, "%s", argv[1]);
+	return 0;
+}
