@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The commands of this repo. Each is a script in scripts/.
+
+# The kernel tree, and how test guests run; see `make help`.
+export KSRC ACCEL
+
+.PHONY: help
+help:
+	@echo 'pkernfs: a filesystem for the memory that must survive kexec'
+	@echo
+	@echo '  make demo          see a region survive a kexec, in a QEMU guest'
+	@echo '  make test          run every test; ends with "N passed, N failed"'
+	@echo '  make lint          check the source without running it'
+	@echo '  make install-to KSRC=DIR'
+	@echo '                     put pkernfs into your own kernel tree'
+	@echo '  make series        write the patch series to build/series/'
+	@echo '  make series-check  apply, build and check it patch by patch'
+	@echo '  make clean         remove build/'
+	@echo
+	@echo 'demo and test install the packages they need (as root, with apt).'
+	@echo 'Everything is built in build/; the first kernel takes minutes.'
+	@echo
+	@echo '  KSRC=DIR           a kernel source tree, v6.8 to 6.12, only read (except'
+	@echo '                     by install-to). Default: the package linux-source-6.12'
+	@echo '  ACCEL=kvm|tcg      how QEMU runs guests. Default: kvm if it works'
+	@echo
+	@echo 'One test again, on what is built: scripts/qemu-kexec-test.sh NAME'
+	@echo 'Tests are the files of scripts/guest/tests/.'
+
+.PHONY: demo
+demo:
+	@scripts/demo.sh
+
+.PHONY: test
+test:
+	@scripts/run-tests.sh
+
+.PHONY: deps
+deps:
+	@scripts/install-deps.sh
+
+.PHONY: tree
+tree: deps
+	@scripts/prepare-kernel.sh
+
+.PHONY: lint
+lint: tree
+	@scripts/lint.sh
+
+.PHONY: install-to
+install-to:
+	@scripts/install-to.sh
+
+.PHONY: series
+series: tree
+	@scripts/series.sh
+
+.PHONY: series-check
+series-check: series
+	@scripts/series-check.sh
+
+.PHONY: clean
+clean:
+	rm -rf build

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build the test guest's initramfs, build/<base>/initramfs.cpio.gz: busybox,
+# kexec, scripts/guest and the kselftests.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+find_kernel
+ROOT=$KDIR/initramfs
+SELFTESTS=tools/testing/selftests/pkernfs
+
+# copy_program FILE: into /bin, with the libraries it is linked to.
+copy_program() {
+	local lib
+
+	cp -L "$1" "$ROOT/bin/"
+	for lib in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
+		mkdir -p "$ROOT${lib%/*}"
+		cp -Lu "$lib" "$ROOT$lib"
+	done
+}
+
+# The C programs see the headers of the kernel they run on.
+build_selftests() {
+	kmake headers
+	mkdir -p "$KDIR/selftests"
+	make -C "$KDIR/src/$SELFTESTS" -j"$(nproc)" OUTPUT="$KDIR/selftests" \
+		KHDR_INCLUDES="-isystem $KDIR/obj/usr/include" LDFLAGS=-static
+}
+
+# Tests go to where the guest finds them all, their helpers into its PATH.
+copy_selftests() {
+	local source program
+
+	for source in "$REPO/$SELFTESTS"/*.c; do
+		program=$KDIR/selftests/$(basename "$source" .c)
+		case $program in
+		*_test) cp "$program" "$ROOT/pkernfs/selftests/" ;;
+		*) cp "$program" "$ROOT/bin/" ;;
+		esac
+	done
+}
+
+pack() {
+	rm -rf "$ROOT"
+	mkdir -p "$ROOT"/{bin,dev,proc,sys,tmp,mnt,pkernfs/tests,pkernfs/selftests}
+	copy_program "$(command -v busybox)"
+	"$ROOT/bin/busybox" --list | grep -vx busybox |
+		sed "s|.*|$ROOT/bin/&|" | xargs -n 1 ln -s busybox
+	copy_program "$(command -v kexec)"
+
+	cp "$REPO/scripts/guest/init" "$ROOT/init"
+	chmod 755 "$ROOT/init"
+	cp "$REPO/scripts/guest/lib.sh" "$ROOT/pkernfs/"
+	cp "$REPO"/scripts/guest/*.sh "$REPO"/scripts/guest/tests/*.sh "$ROOT/pkernfs/tests/"
+	copy_selftests
+	(cd "$ROOT" && find . | cpio -o -H newc -R 0:0 --quiet) |
+		gzip -1 >"$KDIR/initramfs.cpio.gz"
+}
+
+build() {
+	build_selftests
+	pack
+}
+
+step "Building the initramfs" build

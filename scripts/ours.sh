@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What of this repo goes into a kernel tree. Source it after lib.sh.
+
+# new_files: the files that stand here where they stand in the kernel tree, one
+# a line, sorted. Git knows them, so that editors' leftovers do not count.
+new_files() {
+	git -C "$REPO" ls-files --cached --others --exclude-standard -- \
+		Documentation fs include tools | LC_ALL=C sort -u |
+		while IFS= read -r file; do
+			# Deleted here, but not yet from git's index.
+			[[ ! -f $REPO/$file ]] || echo "$file"
+		done
+}
+
+# edits BASE: the patches of existing files, one a line, as full names.
+edits() {
+	printf '%s\n' "$(patches_of "$1")"/*.patch "$REPO/MAINTAINERS.patch"
+}
+
+# edited_files BASE: the existing files that these patches change.
+edited_files() {
+	edits "$1" | xargs -d '\n' sed -n 's|^+++ b/\([^\t]*\).*|\1|p' | LC_ALL=C sort -u
+}
+
+# strict_make TREE OBJ ARGUMENTS...: build with every warning an error, in an
+# O= directory of its own: other flags in the guest's one would have the kernel
+# built again and again.
+strict_make() {
+	local tree=$1 obj=$2 cc=gcc
+	shift 2
+
+	! command -v ccache >/dev/null || cc='ccache gcc'
+	mkdir -p "$obj"
+	make -C "$tree" O="$obj" CC="$cc" HOSTCC="$cc" -j"$(nproc)" \
+		--silent W=1 KCFLAGS=-Werror "$@"
+}
+
+# strict_config TREE OBJ: configure OBJ as the test guest is.
+strict_config() {
+	mkdir -p "$2"
+	cat "$REPO/scripts/guest.config" \
+		"$REPO/tools/testing/selftests/pkernfs/config" >"$2/wishes"
+	strict_make "$1" "$2" KCONFIG_ALLCONFIG="$2/wishes" allnoconfig
+	grep -q '^CONFIG_PKERNFS_FS=y' "$2/.config" || {
+		echo "CONFIG_PKERNFS_FS cannot be enabled"
+		return 1
+	}
+}
