@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# What tests in the guest use. A test is a file that defines boot1, boot2, ...,
+# run in the first, second, ... kernel; see tests/smoke.sh for a small one.
+#
+#   check NAME COMMAND...             passes when COMMAND succeeds
+#   check_fails NAME TEXT COMMAND...  passes when COMMAND fails and TEXT is in
+#                                     its output or in what the kernel logs
+#   ok NAME | not_ok NAME             a verdict reached in another way
+#   skip NAME REASON
+#   note TEXT                         a line for the report that is no verdict
+#   next_kernel [-s|-c] [CMDLINE]     kexec into the next kernel: -s loads it by
+#                                     kexec_file_load (default), -c by
+#                                     kexec_load; CMDLINE replaces the test's
+#                                     own ("$CMDLINE nokaslr" extends it)
+#   done_testing                      the end, implied after the last bootN
+#
+# Commands must not read CMDLINE's pkernfs_test.*: those are the harness's.
+
+TAP=/dev/ttyS1
+
+# param NAME: the value of pkernfs_test.NAME on the command line.
+param() {
+	sed -n "s/.* pkernfs_test\.$1=\([^ ]*\).*/\1/p" /proc/cmdline
+}
+
+# Verdicts go to a port of their own, where kernel messages cannot tear them,
+# and once more to the kernel log, so that it reads in order.
+tap() {
+	echo "$1" >&3
+	echo "<5>tap: $1" >/dev/kmsg
+}
+
+note() {
+	tap "# $1"
+}
+
+# What a failed command said, as TAP's diagnostics.
+explain() {
+	head -n 20 "$1" | while IFS= read -r line; do
+		note "  $line"
+	done
+}
+
+ok() {
+	COUNT=$((COUNT + 1))
+	tap "ok $COUNT - $1"
+}
+
+not_ok() {
+	COUNT=$((COUNT + 1))
+	tap "not ok $COUNT - $1"
+}
+
+skip() {
+	COUNT=$((COUNT + 1))
+	tap "ok $COUNT - $1 # SKIP $2"
+}
+
+check() {
+	local name="$1" status=0
+	shift
+
+	"$@" >/tmp/out 2>&1 || status=$?
+	if [ $status -eq 0 ]; then
+		ok "$name"
+		return
+	fi
+	not_ok "$name"
+	note "  exit status $status of: $*"
+	explain /tmp/out
+}
+
+check_fails() {
+	local name="$1" text="$2" status=0 mark
+	shift 2
+
+	mark=$(dmesg | wc -l)
+	"$@" >/tmp/out 2>&1 || status=$?
+	dmesg | tail -n +$((mark + 1)) >/tmp/log
+	if [ $status -ne 0 ] && cat /tmp/out /tmp/log | grep -qF -e "$text"; then
+		ok "$name"
+		return
+	fi
+	not_ok "$name"
+	note "  exit status $status (not 0 expected) of: $*"
+	note "  expected in its output or the log: $text"
+	explain /tmp/out
+	explain /tmp/log
+}
+
+# Everything before pkernfs_test.* is the harness's own, kept for each kernel.
+next_cmdline() {
+	local base
+
+	base=$(sed 's/ pkernfs_test\..*//' /proc/cmdline)
+	echo "$base pkernfs_test.name=$NAME pkernfs_test.boot=$((BOOT + 1))" \
+		"pkernfs_test.count=$COUNT $1"
+}
+
+next_kernel() {
+	local how=-s
+
+	case ${1-} in
+	-s | -c)
+		how=$1
+		shift
+		;;
+	esac
+	# The disks have them; kexec_file_load wants regular files.
+	cat /dev/vda >/tmp/kernel
+	cat /dev/vdb >/tmp/initrd
+	if ! kexec "$how" -l /tmp/kernel --initrd=/tmp/initrd \
+		--command-line="$(next_cmdline "${1-$CMDLINE}")" >/tmp/out 2>&1; then
+		not_ok "kexec $how loads kernel $((BOOT + 1))"
+		explain /tmp/out
+		done_testing
+	fi
+	note "kexec $how"
+	sync
+	kexec -e >/tmp/out 2>&1
+	not_ok "kexec -e starts kernel $((BOOT + 1))"
+	explain /tmp/out
+	done_testing
+}
+
+done_testing() {
+	tap "1..$COUNT"
+	tap "# done"
+	reboot -f
+}
+
+run_test() {
+	NAME=$(param name)
+	BOOT=$(param boot)
+	COUNT=$(param count)
+	stty -F $TAP -onlcr
+	exec 3>$TAP
+	note "kernel $BOOT: $(uname -r)"
+	# shellcheck source=/dev/null
+	. "/pkernfs/tests/$NAME.sh"
+	"boot$BOOT"
+	if type "boot$((BOOT + 1))" >/dev/null 2>&1; then
+		not_ok "boot$BOOT goes on to the next kernel"
+	fi
+	done_testing
+}

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run-guest.sh TEST DIRECTORY: boot the guest and let it run one test, a file
+# of scripts/guest/. Leaves in DIRECTORY
+#   tap         the verdicts, as the guest wrote them
+#   serial.log  the log of all its kernels
+#   qemu.log    QEMU's own complaints
+# and adds to the verdicts what only the host can see: that the guest ran to
+# its end, and that its kernels logged no warning. ACCEL is tcg or kvm.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+find_kernel
+TEST=$1
+DIR=$2
+KERNEL=$KDIR/obj/arch/x86/boot/bzImage
+INITRD=$KDIR/initramfs.cpio.gz
+
+# What a healthy kernel never logs.
+TROUBLE='WARNING:|BUG:|BUG |Oops|KASAN|KFENCE|UBSAN|Kernel panic|Call Trace'
+TROUBLE+='|general protection|unable to handle|possible [a-z]* *(lock|dead|recurs|deadlock)'
+TROUBLE+='|suspicious RCU|inconsistent lock|lockdep|memory leak|leaked|stall|hung task'
+TROUBLE+='|blocked for more than|lockup|list_(add|del) corruption|refcount_t|segfault'
+TROUBLE+='|Bad page|scheduling while atomic|sleeping function|nobody cared|traps:'
+
+# The test's settings, which stand in its file as plain assignments.
+read_settings() {
+	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS=''
+	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS)=' "$TEST")"
+}
+
+boot() {
+	local args append
+
+	# Kept by every kernel up to pkernfs_test.*; see next_cmdline in the guest.
+	append="console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic tsc=reliable"
+	append+=" pkernfs_test.name=$(basename "$TEST" .sh)"
+	append+=" pkernfs_test.boot=1 pkernfs_test.count=0 $CMDLINE"
+	args=(
+		-machine pc -accel "$ACCEL" -cpu max -smp "$SMP" -m "$MEM"
+		-nodefaults -no-user-config -display none -no-reboot
+		-serial "file:$DIR/serial.log" -serial "file:$DIR/tap"
+		-kernel "$KERNEL" -initrd "$INITRD" -append "$append"
+		# For kexec, as /dev/vda and vdb.
+		-drive "file=$KERNEL,format=raw,if=virtio,readonly=on"
+		-drive "file=$INITRD,format=raw,if=virtio,readonly=on"
+	)
+	# shellcheck disable=SC2206 # words are what the test means
+	args+=($QEMU_ARGS)
+	timeout -k 5 "$TIMEOUT" qemu-system-x86_64 "${args[@]}" >"$DIR/qemu.log" 2>&1 &
+	qemu=$!
+	trap 'kill $qemu 2>/dev/null || :' EXIT
+	trap 'exit 1' INT TERM
+	wait $qemu
+}
+
+# verdict ok|'not ok' NAME: one more line of TAP, from the host.
+verdict() {
+	echo "$1 $(($(grep -cE '^(not )?ok ' "$DIR/tap") + 1)) - $2" >>"$DIR/tap"
+}
+
+# excerpt FILE: lines of it as TAP's diagnostics.
+excerpt() {
+	tr -d '\r' | sed 's/^/#   /' >>"$DIR/tap"
+}
+
+judge_end() {
+	local status=$1 why plan count
+
+	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$DIR/tap")
+	count=$(grep -cE '^(not )?ok ' "$DIR/tap" || :)
+	if [[ $status -eq 124 || $status -eq 137 ]]; then
+		why="hung: no end after $TIMEOUT s"
+	elif [[ $status -ne 0 ]]; then
+		why="QEMU failed with status $status"
+	elif grep -q 'Kernel panic' "$DIR/serial.log"; then
+		why="its kernel panicked"
+	elif ! grep -qx '# done' "$DIR/tap"; then
+		why="stopped before the test was done"
+	elif [[ $plan != "$count" ]]; then
+		why="announced ${plan:-no} verdicts, gave $count"
+	else
+		verdict ok "guest ran to its end"
+		return
+	fi
+	verdict 'not ok' "guest ran to its end: $why"
+	excerpt <"$DIR/qemu.log"
+	tail -n 25 "$DIR/serial.log" | excerpt
+}
+
+judge_log() {
+	local found
+
+	found=$(tr -d '\r' <"$DIR/serial.log" | grep -v ' tap: ' |
+		grep -nE "$TROUBLE" | grep -vE "${LOG_ALLOW:-^$}" | head -n 20 || :)
+	if [[ -z $found ]]; then
+		verdict ok "log clean"
+		return
+	fi
+	verdict 'not ok' "log clean"
+	excerpt <<<"$found"
+}
+
+read_settings
+mkdir -p "$DIR"
+: >"$DIR/tap"
+: >"$DIR/serial.log"
+status=0
+boot || status=$?
+judge_end $status
+judge_log
