@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Prepare build/<base>/src: the kernel tree with pkernfs in it. It is a farm of
-# symbolic links: to the pristine tree (KSRC or the unpacked package) and, for
-# pkernfs's own files, to this repo. Only files that patches/ edits are copies.
+# Prepare build/<base>/src: the kernel tree with pkernfs in it. It consists of
+# symbolic links: to the pristine tree (KSRC or the unpacked package), whole
+# directories where it can, and for pkernfs's own files to this repo. Only files
+# that patches/ edits are copies.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -14,6 +15,7 @@ find_kernel
 SRC=$KDIR/src
 STAMP=$KDIR/src.stamp
 LINKED=$KDIR/src.linked
+shopt -s dotglob nullglob
 
 unpack() {
 	rm -rf "$KSRC" "$KSRC.new"
@@ -32,7 +34,7 @@ unpacked() {
 	[[ $(cat "$KSRC.stamp" 2>/dev/null) == "$(tarball_id)" ]]
 }
 
-# Everything that the farm is made from.
+# Everything that the tree is made from.
 state() {
 	echo "$KSRC"
 	git -C "$KSRC" rev-parse HEAD 2>/dev/null || :
@@ -40,10 +42,17 @@ state() {
 	edited_files "$KBASE" | sed "s|^|$KSRC/|" | xargs stat -c '%n %s %Y'
 }
 
-# A tree that was built in place: drop what the build left, in the farm only.
-drop_built_files() {
+# built_in_place: was KSRC not only unpacked, but built in?
+built_in_place() {
 	[[ -e $KSRC/.config || -e $KSRC/include/config ||
-		-e $KSRC/include/generated ]] || return 0
+		-e $KSRC/include/generated ]]
+}
+
+# Kbuild would take up what an earlier build left, so the new tree must be
+# without. That needs a link a file.
+link_files() {
+	cp -as "$KSRC" "$1"
+	rm -rf "$1/.git"
 	make -s -C "$1" mrproper
 	# mrproper looks for these among plain files only.
 	find "$1" -type l \( -name '*.[aios]' -o -name '*.ko' -o -name '*.mod' \
@@ -52,15 +61,19 @@ drop_built_files() {
 		-o -name '*.tab.[ch]' -o -name '*.asn1.[ch]' -o -name '*.su' \) -delete
 }
 
-link_kernel() {
+# own_directory TREE DIRECTORY: turn a link to the pristine DIRECTORY into a
+# directory of links to its entries, so that entries can differ.
+own_directory() {
 	local entry
 
-	mkdir "$1"
-	shopt -s dotglob
-	for entry in "$KSRC"/*; do
-		[[ ${entry##*/} == .git ]] || cp -as "$entry" "$1/"
+	# Parents first: seen through a link to its parent, none is a link.
+	[[ $2 == . ]] || own_directory "$1" "$(dirname "$2")"
+	[[ ! -d $1/$2 || -L $1/$2 ]] || return 0
+	[[ ! -L $1/$2 ]] || rm "$1/$2"
+	mkdir -p "$1/$2"
+	for entry in "$KSRC/$2"/*; do
+		[[ ${entry##*/} == .git ]] || ln -s "$entry" "$1/$2/"
 	done
-	drop_built_files "$1"
 }
 
 apply_patches() {
@@ -69,6 +82,7 @@ apply_patches() {
 	while read -r file; do
 		[[ -f $KSRC/$file ]] ||
 			die "patches/ edits $file, which $KSRC does not have"
+		own_directory "$1" "$(dirname "$file")"
 		cp --remove-destination -L "$KSRC/$file" "$1/$file"
 	done < <(edited_files "$KBASE")
 	while read -r patch; do
@@ -87,10 +101,14 @@ keep_dates() {
 	done < <(edited_files "$KBASE")
 }
 
-build_farm() {
+build_tree() {
 	rm -rf "$SRC.new"
 	mkdir -p "$KDIR"
-	link_kernel "$SRC.new"
+	if built_in_place; then
+		link_files "$SRC.new"
+	else
+		own_directory "$SRC.new" .
+	fi
 	apply_patches "$SRC.new"
 	keep_dates "$SRC.new"
 	rm -rf "$SRC"
@@ -103,7 +121,7 @@ link_own_files() {
 
 	[[ ! -f $LINKED ]] || (cd "$SRC" && xargs -r -d '\n' rm -f) <"$LINKED"
 	new_files | tee "$LINKED" | while read -r file; do
-		mkdir -p "$(dirname "$SRC/$file")"
+		own_directory "$SRC" "$(dirname "$file")"
 		ln -s "$REPO/$file" "$SRC/$file"
 	done
 }
@@ -114,7 +132,7 @@ prepare() {
 			"KSRC must be a tree without it: the build adds its own"
 	if [[ ! -d $SRC || $(cat "$STAMP" 2>/dev/null) != "$(state)" ]]; then
 		rm -f "$STAMP" "$LINKED"
-		build_farm
+		build_tree
 		state >"$STAMP"
 	fi
 	link_own_files
