@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Blocks and inodes in use: a bitmap for each zone. alloc_lock protects all
+ * bitmaps and is held for the search and the change of a few words.
+ */
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/limits.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "internal.h"
+
+#define WORD_BITS	64ULL
+
+static __le64 *bitmap_word(const struct pkernfs_media *m,
+			   const struct pkernfs_zone *zone, u64 bit)
+{
+	return (__le64 *)pkernfs_at(m, zone->bitmap) + bit / WORD_BITS;
+}
+
+/* The first bit of [@bit, @end) that is @set; @end if there is none. */
+static u64 find_bit(const struct pkernfs_media *m,
+		    const struct pkernfs_zone *zone, u64 bit, u64 end, bool set)
+{
+	u64 word;
+
+	while (bit < end) {
+		word = le64_to_cpu(READ_ONCE(*bitmap_word(m, zone, bit)));
+		if (!set)
+			word = ~word;
+		word &= ~0ULL << (bit % WORD_BITS);
+		bit = ALIGN_DOWN(bit, WORD_BITS);
+		if (word)
+			return min(bit + __ffs64(word), end);
+		bit += WORD_BITS;
+	}
+	return end;
+}
+
+/* Search from where the last search ended: what is before it is mostly full. */
+static u64 find_free(const struct pkernfs_media *m,
+		     const struct pkernfs_zone *zone)
+{
+	u64 bit;
+
+	if (!zone->free)
+		return zone->count;
+	bit = find_bit(m, zone, zone->hint, zone->count, false);
+	if (bit < zone->count)
+		return bit;
+	bit = find_bit(m, zone, 0, zone->hint, false);
+	return bit < zone->hint ? bit : zone->count;
+}
+
+/**
+ * pkernfs_bits_change() - set or clear bits of a bitmap
+ * @m: the region
+ * @id: the zone
+ * @first: the first bit
+ * @count: how many; all are inside the zone
+ * @set: set or clear
+ *
+ * Called with alloc_lock held, after the change has been logged.
+ */
+void pkernfs_bits_change(struct pkernfs_media *m, enum pkernfs_zone_id id,
+			 u64 first, u64 count, bool set)
+{
+	u64 n, mask, old;
+	__le64 *word;
+
+	for (; count; first += n, count -= n) {
+		n = min(count, WORD_BITS - first % WORD_BITS);
+		mask = (~0ULL >> (WORD_BITS - n)) << (first % WORD_BITS);
+		word = bitmap_word(m, &m->zone[id], first);
+		old = le64_to_cpu(*word);
+		WRITE_ONCE(*word, cpu_to_le64(set ? old | mask : old & ~mask));
+	}
+}
+
+/**
+ * pkernfs_alloc() - allocate a run of blocks
+ * @tx: the transaction
+ * @id: the zone
+ * @want: how many blocks would be welcome, at least 1
+ * @first: set to the number of the first block
+ * @got: set to the number of blocks, from 1 to @want
+ *
+ * The blocks hold what their last user left in them: the caller fills them
+ * before anything points to them.
+ *
+ * Return: 0, -ENOSPC when the zone is full, -EFBIG when the transaction is too
+ * large.
+ */
+int pkernfs_alloc(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 want,
+		  u64 *first, u64 *got)
+{
+	struct pkernfs_media *m = tx->m;
+	struct pkernfs_zone *zone = &m->zone[id];
+	int err = -ENOSPC;
+	u64 bit, end;
+
+	spin_lock(&m->alloc_lock);
+	bit = find_free(m, zone);
+	if (bit == zone->count)
+		goto unlock;
+	end = bit + min3(want, zone->count - bit, (u64)U32_MAX);
+	end = find_bit(m, zone, bit, end, true);
+	err = pkernfs_tx_log_alloc(tx, id, bit, end - bit);
+	if (err)
+		goto unlock;
+	pkernfs_bits_change(m, id, bit, end - bit, true);
+	tx->in_use[id] += end - bit;
+	zone->free -= min(zone->free, end - bit);
+	zone->hint = end;
+	*first = bit;
+	*got = end - bit;
+unlock:
+	spin_unlock(&m->alloc_lock);
+	return err;
+}
+
+static bool is_freed(const struct pkernfs_slot_state *state,
+		     enum pkernfs_zone_id id, u64 first, u32 count)
+{
+	const struct pkernfs_run *run = state->frees;
+	u32 i;
+
+	for (i = 0; i < state->nr_frees; i++, run++) {
+		if (run->zone == id && first < run->first + run->count &&
+		    run->first < first + count)
+			return true;
+	}
+	return false;
+}
+
+static bool extend_last_run(struct pkernfs_slot_state *state,
+			    enum pkernfs_zone_id id, u64 first, u32 count)
+{
+	struct pkernfs_run *last;
+
+	if (!state->nr_frees)
+		return false;
+	last = &state->frees[state->nr_frees - 1];
+	if (last->zone != id || last->first + last->count != first ||
+	    count > U32_MAX - last->count)
+		return false;
+	last->count += count;
+	return true;
+}
+
+/**
+ * pkernfs_free() - free a run of blocks
+ * @tx: the transaction
+ * @id: the zone
+ * @first: number of the first block
+ * @count: how many
+ *
+ * They become free when the transaction is committed.
+ *
+ * Return: 0, -EFBIG when the transaction frees too much, -EUCLEAN when they are
+ * not in use.
+ */
+int pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 first,
+		 u32 count)
+{
+	const struct pkernfs_zone *zone = &tx->m->zone[id];
+	struct pkernfs_slot_state *state = tx->state;
+
+	if (count > zone->count || first > zone->count - count ||
+	    find_bit(tx->m, zone, first, first + count, false) < first + count ||
+	    is_freed(state, id, first, count))
+		return pkernfs_corrupt(tx->m, 0, zone->bitmap + first / 8,
+				       "%u blocks from %llu on in zone %d are to be freed, but not in use",
+				       count, first, id);
+
+	if (extend_last_run(state, id, first, count))
+		return 0;
+	if (state->nr_frees == PKERNFS_TX_MAX_FREES)
+		return -EFBIG;
+	state->frees[state->nr_frees++] = (struct pkernfs_run) {
+		.first	= first,
+		.count	= count,
+		.zone	= id,
+	};
+	return 0;
+}
+
+/**
+ * pkernfs_free_count() - how much is free in a zone
+ * @m: the region
+ * @id: the zone
+ *
+ * Return: blocks, or inodes for PKERNFS_ZONE_INODES; what open transactions
+ * allocated is not free.
+ */
+u64 pkernfs_free_count(const struct pkernfs_media *m, enum pkernfs_zone_id id)
+{
+	return READ_ONCE(m->zone[id].free);
+}
+
+/**
+ * pkernfs_is_allocated() - whether a block is in use
+ * @m: the region
+ * @id: the zone
+ * @n: number of the block; any value
+ *
+ * Return: true if it is.
+ */
+bool pkernfs_is_allocated(const struct pkernfs_media *m,
+			  enum pkernfs_zone_id id, u64 n)
+{
+	const struct pkernfs_zone *zone = &m->zone[id];
+
+	return n < zone->count && find_bit(m, zone, n, n + 1, true) == n;
+}
+
+/**
+ * pkernfs_meta_alloc() - allocate a block of the meta zone
+ * @tx: the transaction
+ * @offset: set to its offset in the region
+ *
+ * Return: 0, -ENOSPC or -EFBIG, see pkernfs_alloc().
+ */
+int pkernfs_meta_alloc(struct pkernfs_tx *tx, u64 *offset)
+{
+	u64 n, got;
+	int err;
+
+	err = pkernfs_alloc(tx, PKERNFS_ZONE_META, 1, &n, &got);
+	if (err)
+		return err;
+	*offset = pkernfs_block_offset(tx->m, PKERNFS_ZONE_META, n);
+	memset(pkernfs_at(tx->m, *offset), 0, PKERNFS_BLOCK_SIZE);
+	return 0;
+}
+
+/**
+ * pkernfs_meta_free() - free a block of the meta zone
+ * @tx: the transaction
+ * @offset: its offset in the region, which is that of a block
+ *
+ * Return: 0, -EFBIG or -EUCLEAN, see pkernfs_free().
+ */
+int pkernfs_meta_free(struct pkernfs_tx *tx, u64 offset)
+{
+	return pkernfs_free(tx, PKERNFS_ZONE_META,
+			    pkernfs_block_number(tx->m, PKERNFS_ZONE_META,
+						 offset), 1);
+}
+
+static void zone_init(struct pkernfs_media *m, enum pkernfs_zone_id id,
+		      enum pkernfs_area_id area, enum pkernfs_area_id bitmap,
+		      u32 shift)
+{
+	m->zone[id] = (struct pkernfs_zone) {
+		.start	= m->geo.area[area].start,
+		.count	= m->geo.area[area].size >> shift,
+		.shift	= shift,
+		.bitmap	= m->geo.area[bitmap].start,
+	};
+}
+
+/**
+ * pkernfs_zones_init() - set up the zones from the geometry
+ * @m: the region; its geometry has been checked
+ */
+void pkernfs_zones_init(struct pkernfs_media *m)
+{
+	zone_init(m, PKERNFS_ZONE_INODES, PKERNFS_AREA_INODES,
+		  PKERNFS_AREA_INODE_BITMAP, ilog2(PKERNFS_INODE_SIZE));
+	zone_init(m, PKERNFS_ZONE_META, PKERNFS_AREA_META,
+		  PKERNFS_AREA_META_BITMAP, PKERNFS_BLOCK_SHIFT);
+	zone_init(m, PKERNFS_ZONE_SMALL, PKERNFS_AREA_SMALL,
+		  PKERNFS_AREA_SMALL_BITMAP, PKERNFS_BLOCK_SHIFT);
+	zone_init(m, PKERNFS_ZONE_DATA, PKERNFS_AREA_DATA,
+		  PKERNFS_AREA_DATA_BITMAP, m->geo.data_block_shift);
+}
