@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The map of a file: from pages to blocks, see struct pkernfs_inode. Like a page
+ * table it needs no balancing: every change is that of single entries, and to
+ * find one takes at most five loads.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/stat.h>
+#include <linux/string.h>
+
+#include "internal.h"
+
+/* How much data is zeroed in one transaction, unless one block is more. */
+#define MAX_ZEROED	SZ_64M
+
+/* What freeing one run of blocks and the tables above it may need. */
+#define FREES_NEEDED	(PKERNFS_MAX_HEIGHT + 1)
+
+/* A place in a map: an entry and the entries beside it. */
+struct map_cursor {
+	__le64 *entries;	/* of one table, or of the inode */
+	u32 count;		/* how many */
+	u32 index;
+	u32 level;
+};
+
+/* The places from the inode's map down to an entry. */
+struct map_path {
+	struct map_cursor at[PKERNFS_MAX_HEIGHT + 1];
+	u32 depth;		/* index of the last one */
+};
+
+static u32 level_shift(u32 level)
+{
+	return level * PKERNFS_TABLE_SHIFT;
+}
+
+/* How many pages an entry stands for. */
+static u64 level_pages(u32 level)
+{
+	return 1ULL << level_shift(level);
+}
+
+static u32 data_level(const struct pkernfs_media *m)
+{
+	return (m->geo.data_block_shift - PKERNFS_BLOCK_SHIFT) /
+	       PKERNFS_TABLE_SHIFT;
+}
+
+/* How many pages a map of this height has. */
+static u64 map_pages(u32 height)
+{
+	return (u64)PKERNFS_MAP_ENTRIES << level_shift(height);
+}
+
+static u64 entry_of(const struct map_cursor *c)
+{
+	return le64_to_cpu(c->entries[c->index]);
+}
+
+static bool is_map_empty(const struct pkernfs_inode *inode)
+{
+	return !memchr_inv(inode->map, 0, sizeof(inode->map));
+}
+
+static enum pkernfs_zone_id zone_of(u64 entry)
+{
+	switch (pkernfs_ptr_type(entry)) {
+	case PKERNFS_PTR_SMALL:
+		return PKERNFS_ZONE_SMALL;
+	case PKERNFS_PTR_DATA:
+		return PKERNFS_ZONE_DATA;
+	default:
+		return PKERNFS_ZONE_META;
+	}
+}
+
+static bool is_level(const struct pkernfs_media *m, u64 entry, u32 level)
+{
+	switch (pkernfs_ptr_type(entry)) {
+	case PKERNFS_PTR_SMALL:
+		return level == 0;
+	case PKERNFS_PTR_DATA:
+		return level == data_level(m);
+	case PKERNFS_PTR_TABLE:
+		return level > 0;
+	default:
+		return false;
+	}
+}
+
+/* Read an entry; it is a hole, or leads to a block that may stand there. */
+static int read_entry(struct pkernfs_media *m, u32 ino, const struct map_cursor *c,
+		      u64 *entry)
+{
+	*entry = entry_of(c);
+	if (!*entry ||
+	    (is_level(m, *entry, c->level) &&
+	     pkernfs_is_block(m, zone_of(*entry), pkernfs_ptr_offset(*entry))))
+		return 0;
+	return pkernfs_corrupt(m, ino, pkernfs_offset(m, &c->entries[c->index]),
+			       "map entry 0x%llx cannot stand at level %u",
+			       *entry, c->level);
+}
+
+/* The place in the inode's own map that leads to @page, which is inside. */
+static struct map_cursor root_cursor(struct pkernfs_inode *inode, u64 page)
+{
+	return (struct map_cursor) {
+		.entries	= inode->map,
+		.count		= PKERNFS_MAP_ENTRIES,
+		.index		= page >> level_shift(inode->height),
+		.level		= inode->height,
+	};
+}
+
+/* The place one level below @c, in the table @entry. */
+static struct map_cursor table_cursor(const struct pkernfs_media *m,
+				      const struct map_cursor *c, u64 entry,
+				      u64 page)
+{
+	u32 level = c->level - 1;
+
+	return (struct map_cursor) {
+		.entries	= pkernfs_at(m, pkernfs_ptr_offset(entry)),
+		.count		= PKERNFS_TABLE_ENTRIES,
+		.index		= (page >> level_shift(level)) %
+				  PKERNFS_TABLE_ENTRIES,
+		.level		= level,
+	};
+}
+
+/* Go down to the entry of @page, which is a hole or a block. */
+static int walk(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
+		u64 page, struct map_path *path)
+{
+	struct map_cursor *c = path->at;
+	u64 entry;
+	int err;
+
+	*c = root_cursor(inode, page);
+	for (;;) {
+		path->depth = c - path->at;
+		err = read_entry(m, ino, c, &entry);
+		if (err || pkernfs_ptr_type(entry) != PKERNFS_PTR_TABLE)
+			return err;
+		c[1] = table_cursor(m, c, entry, page);
+		c++;
+	}
+}
+
+/* What the entry at @c says about @page and the pages behind it. */
+static struct pkernfs_extent extent_at(const struct map_cursor *c, u64 page)
+{
+	u64 skip = page & (level_pages(c->level) - 1);
+	u64 entry = entry_of(c);
+
+	return (struct pkernfs_extent) {
+		.page	= page,
+		.count	= level_pages(c->level) - skip,
+		.offset	= entry ? pkernfs_ptr_offset(entry) +
+				  (skip << PKERNFS_BLOCK_SHIFT) : 0,
+	};
+}
+
+static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
+		  u64 page, u64 max_pages, struct pkernfs_extent *extent)
+{
+	struct map_path path;
+	int err;
+
+	if (page >= map_pages(inode->height)) {
+		*extent = (struct pkernfs_extent) {
+			.page	= page,
+			.count	= max_pages,
+		};
+		return 0;
+	}
+	err = walk(m, ino, inode, page, &path);
+	if (err)
+		return err;
+	*extent = extent_at(&path.at[path.depth], page);
+	extent->count = min(extent->count, max_pages);
+	return 0;
+}
+
+static bool continues(const struct pkernfs_extent *a,
+		      const struct pkernfs_extent *b)
+{
+	if (!a->offset || !b->offset)
+		return a->offset == b->offset;
+	return b->offset == a->offset + (a->count << PKERNFS_BLOCK_SHIFT);
+}
+
+/**
+ * pkernfs_map_lookup() - find where pages of a file are
+ * @m: the region
+ * @ino: inode number of a regular file
+ * @page: the first page, in units of 4 KiB; any value
+ * @max_pages: how many are of interest, at least 1
+ * @extent: the result: a hole, or a run that is contiguous in the region. It
+ *          begins at @page and is as long as possible, up to @max_pages.
+ *
+ * Return: 0, -ESTALE, -EINVAL for another type, -EUCLEAN.
+ */
+int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
+		       u64 max_pages, struct pkernfs_extent *extent)
+{
+	struct pkernfs_inode *inode;
+	struct pkernfs_extent next;
+	int err;
+
+	err = pkernfs_inode_get(m, ino, S_IFREG, &inode);
+	if (err)
+		return err;
+	max_pages = min(max_pages, U64_MAX - page);
+	err = lookup(m, ino, inode, page, max_pages, extent);
+	while (!err && extent->count < max_pages) {
+		err = lookup(m, ino, inode, page + extent->count,
+			     max_pages - extent->count, &next);
+		if (err || !continues(extent, &next))
+			break;
+		extent->count += next.count;
+	}
+	return err;
+}
+
+/* A larger map: what there is becomes the first table. */
+static int grow_once(struct pkernfs_tx *tx, struct pkernfs_inode *inode)
+{
+	u64 offset;
+	int err;
+
+	err = pkernfs_tx_save(tx, &inode->height, sizeof(inode->height));
+	if (err)
+		return err;
+	if (is_map_empty(inode)) {
+		inode->height++;
+		return 0;
+	}
+	err = pkernfs_meta_alloc(tx, &offset);
+	if (err)
+		return err;
+	memcpy(pkernfs_at(tx->m, offset), inode->map, sizeof(inode->map));
+	err = pkernfs_tx_save(tx, inode->map, sizeof(inode->map));
+	if (err)
+		return err;
+	memset(inode->map, 0, sizeof(inode->map));
+	inode->map[0] = cpu_to_le64(offset | PKERNFS_PTR_TABLE);
+	inode->height++;
+	return pkernfs_inode_add_blocks(tx, inode, 1);
+}
+
+/* Make the map large enough for @page and, if it is empty, for @level. */
+static int grow(struct pkernfs_tx *tx, struct pkernfs_inode *inode, u64 page,
+		u32 level)
+{
+	int err = 0;
+
+	while (!err && (page >= map_pages(inode->height) ||
+			(inode->height < level && is_map_empty(inode))))
+		err = grow_once(tx, inode);
+	return err;
+}
+
+/* Put an empty table into the hole at @c. */
+static int add_table(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
+		     const struct map_cursor *c)
+{
+	u64 offset;
+	int err;
+
+	err = pkernfs_meta_alloc(tx, &offset);
+	if (!err)
+		err = pkernfs_tx_set_le64(tx, &c->entries[c->index],
+					  offset | PKERNFS_PTR_TABLE);
+	return err ?: pkernfs_inode_add_blocks(tx, inode, 1);
+}
+
+/* Go from the entry at @c, a hole, down to @level through new tables. */
+static int descend(struct pkernfs_tx *tx, struct pkernfs_inode *inode, u64 page,
+		   u32 level, struct map_cursor *c)
+{
+	int err;
+
+	while (c->level > level) {
+		err = add_table(tx, inode, c);
+		if (err)
+			return err;
+		*c = table_cursor(tx->m, c, entry_of(c), page);
+	}
+	return 0;
+}
+
+/* The number of holes from @c on, at most @max. */
+static u64 count_holes(const struct map_cursor *c, u64 max)
+{
+	u64 n = 1;
+
+	max = min(max, (u64)(c->count - c->index));
+	while (n < max && !c->entries[c->index + n])
+		n++;
+	return n;
+}
+
+static void zero(const struct pkernfs_media *m, u64 offset, u64 size)
+{
+	u64 n;
+
+	for (; size; offset += n, size -= n) {
+		n = min_t(u64, size, SZ_2M);
+		memset(pkernfs_at(m, offset), 0, n);
+		cond_resched();
+	}
+}
+
+/* Allocate up to @want blocks, zero them, put them into the holes at @c. */
+static int fill_holes(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
+		      const struct map_cursor *c, u64 want, unsigned int type)
+{
+	const struct pkernfs_zone *zone = &tx->m->zone[zone_of(type)];
+	u64 first, got, offset, i;
+	int err;
+
+	err = pkernfs_alloc(tx, zone_of(type), count_holes(c, want), &first,
+			    &got);
+	if (err)
+		return err;
+	offset = pkernfs_block_offset(tx->m, zone_of(type), first);
+	zero(tx->m, offset, got << zone->shift);
+	/* Saving orders: nothing of the last user is left when it is linked. */
+	err = pkernfs_tx_save(tx, &c->entries[c->index],
+			      got * sizeof(*c->entries));
+	if (err)
+		return err;
+	for (i = 0; i < got; i++)
+		c->entries[c->index + i] =
+			cpu_to_le64((offset + (i << zone->shift)) | type);
+	return pkernfs_inode_add_blocks(tx, inode, got <<
+					(zone->shift - PKERNFS_BLOCK_SHIFT));
+}
+
+/*
+ * How many entries at @level the pages from @page on lie in. Zeroing them all
+ * must not take for ever.
+ */
+static u64 count_entries(u64 page, u64 max_pages, u32 level)
+{
+	u64 last = (page + max_pages - 1) >> level_shift(level);
+	u64 limit = (MAX_ZEROED >> PKERNFS_BLOCK_SHIFT) >> level_shift(level);
+
+	return min(last - (page >> level_shift(level)) + 1, max(limit, 1ULL));
+}
+
+/*
+ * Allocate blocks of one type. Where small blocks stand already there is no
+ * place for a data block.
+ */
+static int alloc_type(struct pkernfs_tx *tx, u32 ino,
+		      struct pkernfs_inode *inode, u64 page, u64 max_pages,
+		      unsigned int type)
+{
+	u32 level = type == PKERNFS_PTR_DATA ? data_level(tx->m) : 0;
+	struct map_path path;
+	struct map_cursor *c;
+	int err;
+
+	/* Before tables are made for nothing. */
+	if (!pkernfs_free_count(tx->m, zone_of(type)))
+		return -ENOSPC;
+	err = grow(tx, inode, page, level);
+	if (!err)
+		err = walk(tx->m, ino, inode, page, &path);
+	if (err)
+		return err;
+	c = &path.at[path.depth];
+	if (entry_of(c))
+		return 0;
+	if (c->level < level)
+		return -ENOSPC;
+	err = descend(tx, inode, page, level, c);
+	return err ?: fill_holes(tx, inode, c,
+				 count_entries(page, max_pages, level), type);
+}
+
+/**
+ * pkernfs_map_alloc() - put blocks where a file has a hole
+ * @tx: the transaction
+ * @ino: inode number of a regular file
+ * @page: the first page of the hole, in units of 4 KiB
+ * @max_pages: how many are wanted, at least 1
+ * @size_after: bytes the file is going to have
+ * @extent: the result, as from pkernfs_map_lookup(): at least one page
+ *
+ * Files that have, or are going to have, at least the size of a data block get
+ * data blocks, others small blocks. When one zone is full the other one serves.
+ * A data block that lies around the pages is allocated whole. The blocks read as
+ * zeroes. The caller holds the inode exclusively until the transaction ends, and
+ * continues with another transaction while pages are missing.
+ *
+ * Return: 0; -ENOSPC when there is no block left that can be used here, or no
+ * meta block; -EFBIG beyond the largest file; -ESTALE; -EINVAL for another type;
+ * -EUCLEAN.
+ */
+int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
+		      u64 size_after, struct pkernfs_extent *extent)
+{
+	unsigned int first = PKERNFS_PTR_SMALL, second = PKERNFS_PTR_DATA;
+	struct pkernfs_inode *inode;
+	int err;
+
+	if (page >= PKERNFS_MAX_FILE_PAGES)
+		return -EFBIG;
+	max_pages = min(max_pages, PKERNFS_MAX_FILE_PAGES - page);
+	err = pkernfs_inode_get(tx->m, ino, S_IFREG, &inode);
+	if (err)
+		return err;
+	if (size_after >> tx->m->geo.data_block_shift)
+		swap(first, second);
+	err = alloc_type(tx, ino, inode, page, max_pages, first);
+	if (err == -ENOSPC)
+		err = alloc_type(tx, ino, inode, page, max_pages, second);
+	return err ?: pkernfs_map_lookup(tx->m, ino, page, max_pages, extent);
+}
+
+/* Free the block at @c. Adds to *@blocks how many units of 4 KiB it has. */
+static int punch_entry(struct pkernfs_tx *tx, const struct map_cursor *c,
+		       u64 *blocks)
+{
+	u64 entry = entry_of(c);
+	enum pkernfs_zone_id id = zone_of(entry);
+	int err;
+
+	err = pkernfs_free(tx, id,
+			   pkernfs_block_number(tx->m, id,
+						pkernfs_ptr_offset(entry)), 1);
+	*blocks += level_pages(c->level);
+	return err ?: pkernfs_tx_set_le64(tx, &c->entries[c->index], 0);
+}
+
+/*
+ * Free the blocks inside [*@page, @end) from @c on, up to the end of the table,
+ * or to one below. *@page tells how far it came.
+ */
+static int punch_table(struct pkernfs_tx *tx, u32 ino, struct map_cursor c,
+		       u64 *page, u64 end, u64 *blocks)
+{
+	u64 size = level_pages(c.level);
+	u64 start = ALIGN_DOWN(*page, size);
+	u64 entry;
+	int err;
+
+	for (; c.index < c.count && start < end; c.index++, start += size) {
+		err = read_entry(tx->m, ino, &c, &entry);
+		if (err)
+			return err;
+		if (pkernfs_ptr_type(entry) == PKERNFS_PTR_TABLE ||
+		    tx->state->nr_frees > PKERNFS_TX_MAX_FREES - FREES_NEEDED)
+			return 0;
+		if (entry && *page <= start && end - start >= size) {
+			err = punch_entry(tx, &c, blocks);
+			if (err)
+				return err;
+		}
+		*page = start + size;
+	}
+	return 0;
+}
+
+/* Free the tables on the path that have become empty. */
+static int free_tables(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
+		       const struct map_path *path, u64 *blocks)
+{
+	const struct map_cursor *c;
+	int err;
+
+	for (c = &path->at[path->depth]; c > path->at; c--) {
+		if (memchr_inv(c->entries, 0, PKERNFS_BLOCK_SIZE))
+			return 0;
+		err = pkernfs_meta_free(tx, pkernfs_offset(tx->m, c->entries));
+		if (!err)
+			err = pkernfs_tx_set_le64(tx, &c[-1].entries[c[-1].index],
+						  0);
+		if (err)
+			return err;
+		++*blocks;
+	}
+	if (!inode->height || !is_map_empty(inode))
+		return 0;
+	err = pkernfs_tx_save(tx, &inode->height, sizeof(inode->height));
+	if (!err)
+		inode->height = 0;
+	return err;
+}
+
+/**
+ * pkernfs_map_punch() - free blocks of a file
+ * @tx: the transaction
+ * @ino: inode number of a regular file
+ * @page: the first page, in units of 4 KiB; set to where to continue
+ * @end: the page behind the last one; may be beyond the map
+ *
+ * Frees the blocks that lie wholly inside; others stay, and zeroing the part
+ * inside is up to the caller. Does as much as fits into a transaction. The caller
+ * holds the inode exclusively until the transaction ends.
+ *
+ * Return: 1 when more is to be done in another transaction, 0 when not, -ESTALE,
+ * -EINVAL for another type, -EFBIG, -EUCLEAN.
+ */
+int pkernfs_map_punch(struct pkernfs_tx *tx, u32 ino, u64 *page, u64 end)
+{
+	struct pkernfs_inode *inode;
+	struct map_path path;
+	u64 blocks = 0;
+	int err;
+
+	err = pkernfs_inode_get(tx->m, ino, S_IFREG, &inode);
+	if (err)
+		return err;
+	end = min(end, map_pages(inode->height));
+	if (*page >= end)
+		return 0;
+	err = walk(tx->m, ino, inode, *page, &path);
+	if (!err)
+		err = punch_table(tx, ino, path.at[path.depth], page, end,
+				  &blocks);
+	if (!err && blocks)
+		err = free_tables(tx, inode, &path, &blocks);
+	if (!err && blocks)
+		err = pkernfs_inode_add_blocks(tx, inode, -blocks);
+	return err ?: *page < end;
+}
