@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inodes: between struct inode and what media/ keeps of it. */
+/*
+ * Inodes: between struct inode and what media/ keeps of it.
+ *
+ * The media is memory, so it is what counts: an operation changes it in one
+ * transaction, and the struct inode follows when that is committed. Nothing is
+ * dirty and nothing is written back.
+ */
+#define pr_fmt(fmt) "pkernfs: " fmt
+
 #include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/stat.h>
 
 #include "pkernfs.h"
@@ -15,24 +25,354 @@ static struct pkernfs_timestamp from_timespec(struct timespec64 ts)
 	return (struct pkernfs_timestamp) { .sec = ts.tv_sec, .nsec = ts.tv_nsec };
 }
 
-static void write_root(struct inode *inode)
+static void set_times(const struct inode *inode, struct pkernfs_attr *attr)
 {
-	struct pkernfs_region *region = pkernfs_sb_region(inode->i_sb);
-	struct pkernfs_state *s = &region->media.state;
-
-	mutex_lock(&region->lock);
-	s->root_mode = inode->i_mode;
-	s->root_uid = i_uid_read(inode);
-	s->root_gid = i_gid_read(inode);
-	s->root_atime = from_timespec(inode_get_atime(inode));
-	s->root_mtime = from_timespec(inode_get_mtime(inode));
-	s->root_ctime = from_timespec(inode_get_ctime(inode));
-	pkernfs_sb_write_state(&region->media);
-	mutex_unlock(&region->lock);
+	attr->atime = from_timespec(inode_get_atime(inode));
+	attr->mtime = from_timespec(inode_get_mtime(inode));
+	attr->ctime = from_timespec(inode_get_ctime(inode));
 }
 
-static int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
-			   struct iattr *attr)
+/* What the VFS may change of an inode without telling the filesystem first. */
+static void set_owner(struct inode *inode, struct pkernfs_attr *attr)
+{
+	attr->mode = inode->i_mode;
+	attr->uid = i_uid_read(inode);
+	attr->gid = i_gid_read(inode);
+	set_times(inode, attr);
+}
+
+static void load_attr(struct inode *inode, const struct pkernfs_attr *attr)
+{
+	set_nlink(inode, attr->nlink);
+	i_size_write(inode, attr->size);
+	inode->i_blocks = attr->blocks << (PKERNFS_BLOCK_SHIFT - 9);
+	inode_set_atime_to_ts(inode, to_timespec(&attr->atime));
+	inode_set_mtime_to_ts(inode, to_timespec(&attr->mtime));
+	inode_set_ctime_to_ts(inode, to_timespec(&attr->ctime));
+}
+
+/**
+ * pkernfs_refresh_inode() - make an inode what the media says
+ * @inode: an inode that a committed transaction changed; locked, so that no
+ *         other one can
+ */
+void pkernfs_refresh_inode(struct inode *inode)
+{
+	struct pkernfs_attr attr;
+
+	if (!pkernfs_inode_read(pkernfs_media(inode->i_sb), inode->i_ino, &attr))
+		load_attr(inode, &attr);
+}
+
+/**
+ * pkernfs_change_inode() - change an inode's link count and times on media
+ * @tx: the transaction
+ * @inode: the inode, locked or new; pkernfs_refresh_inode() makes it follow
+ * @nlink: added to the link count
+ * @flags: S_MTIME, S_CTIME: times to set to now
+ *
+ * Return: 0, -EUCLEAN for damaged media, or an error of the journal.
+ */
+int pkernfs_change_inode(struct pkernfs_tx *tx, struct inode *inode, int nlink,
+			 int flags)
+{
+	struct pkernfs_timestamp now = from_timespec(current_time(inode));
+	struct pkernfs_attr attr;
+	int err;
+
+	err = pkernfs_inode_read(tx->m, inode->i_ino, &attr);
+	if (err)
+		return err;
+	if (nlink < 0 && attr.nlink < -nlink)
+		return pkernfs_corrupt(tx->m, inode->i_ino, 0,
+				       "%u links, but a name goes", attr.nlink);
+	attr.nlink += nlink;
+	if (!attr.nlink && S_ISDIR(attr.mode) && attr.blocks)
+		return pkernfs_corrupt(tx->m, inode->i_ino, 0,
+				       "empty directory with %llu blocks",
+				       attr.blocks);
+	if (flags & S_MTIME)
+		attr.mtime = now;
+	if (flags & S_CTIME)
+		attr.ctime = now;
+	return pkernfs_inode_write(tx, inode->i_ino, &attr);
+}
+
+/**
+ * pkernfs_set_size() - write an inode's size, and its owner, mode and times
+ * @tx: the transaction
+ * @inode: the inode, locked
+ * @size: bytes; the rest is what the struct inode says
+ *
+ * Return: 0, -EUCLEAN for damaged media, or an error of the journal.
+ */
+int pkernfs_set_size(struct pkernfs_tx *tx, struct inode *inode, loff_t size)
+{
+	struct pkernfs_attr attr;
+	int err;
+
+	err = pkernfs_inode_read(tx->m, inode->i_ino, &attr);
+	if (err)
+		return err;
+	attr.size = size;
+	set_owner(inode, &attr);
+	return pkernfs_inode_write(tx, inode->i_ino, &attr);
+}
+
+static void set_operations(struct inode *inode)
+{
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		inode->i_op = &pkernfs_file_inode_operations;
+		inode->i_fop = &pkernfs_file_operations;
+		break;
+	case S_IFDIR:
+		inode->i_op = &pkernfs_dir_inode_operations;
+		inode->i_fop = &pkernfs_dir_operations;
+		break;
+	case S_IFLNK:
+		inode->i_op = &pkernfs_symlink_inode_operations;
+		break;
+	default:
+		inode->i_op = &pkernfs_special_inode_operations;
+		init_special_inode(inode, inode->i_mode, inode->i_rdev);
+	}
+}
+
+static int load_inode(struct inode *inode)
+{
+	struct pkernfs_attr attr;
+	int err;
+
+	err = pkernfs_inode_read(pkernfs_media(inode->i_sb), inode->i_ino, &attr);
+	if (err)
+		return err;
+	inode->i_mode = attr.mode;
+	inode->i_generation = attr.generation;
+	inode->i_rdev = new_decode_dev(attr.rdev);
+	i_uid_write(inode, attr.uid);
+	i_gid_write(inode, attr.gid);
+	if (!uid_valid(inode->i_uid) || !gid_valid(inode->i_gid))
+		return pkernfs_corrupt(pkernfs_media(inode->i_sb), inode->i_ino, 0,
+				       "owner %u:%u is no user and group",
+				       attr.uid, attr.gid);
+	PKERNFS_I(inode)->btime = to_timespec(&attr.btime);
+	load_attr(inode, &attr);
+	set_operations(inode);
+	return 0;
+}
+
+/*
+ * An inode without links may be one that another task is making; only the orphan
+ * list says that it is not.
+ */
+static struct inode *get_inode(struct super_block *sb, u32 ino, bool orphan)
+{
+	struct inode *inode;
+	int err;
+
+	inode = iget_locked(sb, ino);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	if (!(inode->i_state & I_NEW))
+		return inode;
+	err = load_inode(inode);
+	if (!err && !inode->i_nlink && !orphan)
+		err = -ESTALE;
+	if (err) {
+		iget_failed(inode);
+		return ERR_PTR(err);
+	}
+	unlock_new_inode(inode);
+	return inode;
+}
+
+/**
+ * pkernfs_iget() - get an inode by its number
+ * @sb: the superblock
+ * @ino: any number; it may come from media or from a file handle
+ *
+ * Return: the inode, ERR_PTR(-ENOMEM), ERR_PTR(-ESTALE) when no inode has this
+ * number or it has no links, or ERR_PTR(-EUCLEAN) for a damaged one.
+ */
+struct inode *pkernfs_iget(struct super_block *sb, u32 ino)
+{
+	return get_inode(sb, ino, false);
+}
+
+/**
+ * pkernfs_create_inode() - make a new inode, on media and in memory
+ * @tx: the transaction
+ * @inode: a new inode with mode, owner, times and device set
+ * @nlink: its link count
+ * @parent: a directory's parent, otherwise 0
+ * @target: a symlink's target, otherwise NULL
+ *
+ * If this or anything else in the transaction fails, the inode is to be given to
+ * pkernfs_discard_inode().
+ *
+ * Return: 0; the inode is hashed and I_NEW. Or -ENOSPC, -EUCLEAN, or an error of
+ * the journal.
+ */
+int pkernfs_create_inode(struct pkernfs_tx *tx, struct inode *inode,
+			 unsigned int nlink, u32 parent, const char *target)
+{
+	/* Without links, so that no file handle can get it before it is hashed. */
+	struct pkernfs_attr attr = {
+		.rdev	= new_encode_dev(inode->i_rdev),
+		.parent	= parent,
+	};
+	u32 ino;
+	int err;
+
+	set_owner(inode, &attr);
+	attr.btime = attr.ctime;
+	err = pkernfs_inode_create(tx, &attr, &ino);
+	if (err)
+		return err;
+	inode->i_ino = ino;
+	err = insert_inode_locked(inode);
+	if (!err && target)
+		err = pkernfs_symlink_write(tx, ino, target, strlen(target));
+	if (!err && nlink)
+		err = pkernfs_change_inode(tx, inode, nlink, 0);
+	return err ?: load_inode(inode);
+}
+
+/**
+ * pkernfs_discard_inode() - give up an inode whose creation failed
+ * @inode: the inode; its transaction has been aborted
+ */
+void pkernfs_discard_inode(struct inode *inode)
+{
+	/* It is not on media, so that nothing must be deleted there. */
+	set_nlink(inode, 1);
+	if (!(inode->i_state & I_NEW)) {
+		iput(inode);
+		return;
+	}
+	/* If it stayed hashed it would stay in memory, and hold its number. */
+	remove_inode_hash(inode);
+	discard_new_inode(inode);
+}
+
+/* Free what is left of an inode that has no name and no user any more. */
+static int delete_inode(struct inode *inode)
+{
+	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
+	struct pkernfs_tx tx;
+	int err;
+
+	if (S_ISREG(inode->i_mode)) {
+		err = pkernfs_free_pages(inode, 0, PKERNFS_MAX_FILE_PAGES);
+		if (err)
+			return err;
+	}
+	err = pkernfs_tx_begin(m, &tx);
+	if (err)
+		return err;
+	err = pkernfs_orphan_del(&tx, inode->i_ino);
+	if (!err)
+		err = pkernfs_inode_free(&tx, inode->i_ino);
+	return pkernfs_tx_end(&tx, err);
+}
+
+/**
+ * pkernfs_evict_inode() - the last user of an inode is gone
+ * @inode: the inode
+ *
+ * An inode without name is deleted. If that fails it stays on the orphan list,
+ * for the next mount or fsck.
+ */
+void pkernfs_evict_inode(struct inode *inode)
+{
+	truncate_inode_pages_final(&inode->i_data);
+	if (!inode->i_nlink && !is_bad_inode(inode) && !sb_rdonly(inode->i_sb)) {
+		sb_start_intwrite(inode->i_sb);
+		delete_inode(inode);
+		sb_end_intwrite(inode->i_sb);
+	}
+	clear_inode(inode);
+}
+
+static int reclaim(struct super_block *sb, u32 ino)
+{
+	struct inode *inode = get_inode(sb, ino, true);
+	int err = 0;
+
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	if (inode->i_nlink) {
+		inode_lock(inode);
+		err = pkernfs_finish_truncate(inode);
+		inode_unlock(inode);
+	}
+	/* This deletes an inode without links, unless somebody has it open. */
+	iput(inode);
+	return err;
+}
+
+/**
+ * pkernfs_reclaim_orphans() - end what an earlier kernel did not
+ * @sb: a superblock that has become writable
+ *
+ * An orphan that cannot be reclaimed is left for fsck, with those behind it: it
+ * must not keep the rest of the region from being used.
+ */
+void pkernfs_reclaim_orphans(struct super_block *sb)
+{
+	struct pkernfs_media *m = pkernfs_media(sb);
+	unsigned int list;
+	u32 ino, last;
+
+	for (list = 0; list < PKERNFS_NR_ORPHAN_LISTS; list++) {
+		last = 0;
+		while (!pkernfs_orphan_first(m, list, &ino) && ino) {
+			if (ino == last || reclaim(sb, ino)) {
+				pr_warn("%s: inode %u remains an orphan\n",
+					sb->s_id, ino);
+				break;
+			}
+			last = ino;
+		}
+	}
+}
+
+/* What the VFS has changed is to be as before, since the media is. */
+static void reload_owner(struct inode *inode)
+{
+	struct pkernfs_attr attr;
+
+	if (pkernfs_inode_read(pkernfs_media(inode->i_sb), inode->i_ino, &attr))
+		return;
+	inode->i_mode = attr.mode;
+	i_uid_write(inode, attr.uid);
+	i_gid_write(inode, attr.gid);
+	load_attr(inode, &attr);
+}
+
+static int store_owner(struct inode *inode)
+{
+	struct pkernfs_tx tx;
+	int err;
+
+	err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
+	if (err)
+		return err;
+	err = pkernfs_set_size(&tx, inode, i_size_read(inode));
+	return pkernfs_tx_end(&tx, err);
+}
+
+/**
+ * pkernfs_setattr() - chmod, chown, utimensat, truncate
+ * @idmap: idmap of the mount
+ * @dentry: whose inode, which is locked
+ * @attr: what to change
+ *
+ * Return: 0 or an errno of setattr_prepare(), the journal, or truncation.
+ */
+int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+		    struct iattr *attr)
 {
 	struct inode *inode = d_inode(dentry);
 	int err;
@@ -41,70 +381,64 @@ static int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 	if (err)
 		return err;
 	setattr_copy(idmap, inode, attr);
-	write_root(inode);
-	return 0;
+	if (attr->ia_valid & ATTR_SIZE)
+		err = pkernfs_truncate(inode, attr->ia_size);
+	else
+		err = store_owner(inode);
+	if (err)
+		reload_owner(inode);
+	return err;
 }
 
-static int pkernfs_getattr(struct mnt_idmap *idmap, const struct path *path,
-			   struct kstat *stat, u32 request_mask,
-			   unsigned int flags)
+/**
+ * pkernfs_getattr() - stat
+ * @idmap: idmap of the mount
+ * @path: whose inode
+ * @stat: the result
+ * @request_mask: STATX_*
+ * @flags: AT_STATX_*
+ *
+ * Return: 0.
+ */
+int pkernfs_getattr(struct mnt_idmap *idmap, const struct path *path,
+		    struct kstat *stat, u32 request_mask, unsigned int flags)
 {
 	struct inode *inode = d_inode(path->dentry);
-	struct pkernfs_region *region = pkernfs_sb_region(inode->i_sb);
 
 	generic_fillattr(idmap, request_mask, inode, stat);
-	stat->btime = to_timespec(&region->media.state.root_btime);
+	stat->btime = PKERNFS_I(inode)->btime;
 	stat->result_mask |= STATX_BTIME;
 	return 0;
 }
 
-/*
- * A change reaches the media at once: it is memory, and nothing is written back
- * before a kexec or a panic.
+/**
+ * pkernfs_update_time() - set times on access or change
+ * @inode: the inode; not necessarily locked, since pipes do not
+ * @flags: S_ATIME, S_MTIME, S_CTIME
+ *
+ * Only what is asked for is written: somebody who holds the lock may be changing
+ * the rest of the inode, and a reader knows nothing of mtime and ctime.
+ *
+ * Return: 0 or an error of the journal.
  */
-static int pkernfs_update_time(struct inode *inode, int flags)
+int pkernfs_update_time(struct inode *inode, int flags)
 {
+	struct pkernfs_attr attr;
+	struct pkernfs_tx tx;
+	int err;
+
+	err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
+	if (err)
+		return err;
 	inode_update_timestamps(inode, flags);
-	write_root(inode);
-	return 0;
+	set_times(inode, &attr);
+	err = pkernfs_inode_write_times(&tx, inode->i_ino, &attr,
+					flags == S_ATIME);
+	return pkernfs_tx_end(&tx, err);
 }
 
-static const struct inode_operations pkernfs_dir_inode_operations = {
-	.lookup		= simple_lookup,
+const struct inode_operations pkernfs_special_inode_operations = {
 	.setattr	= pkernfs_setattr,
 	.getattr	= pkernfs_getattr,
 	.update_time	= pkernfs_update_time,
 };
-
-/**
- * pkernfs_root_inode() - make the inode of the root directory
- * @sb: the superblock; its region's state has been read
- *
- * Return: the inode, ERR_PTR(-ENOMEM), or ERR_PTR(-EUCLEAN) for an owner that
- * is no user or group.
- */
-struct inode *pkernfs_root_inode(struct super_block *sb)
-{
-	const struct pkernfs_state *s = &pkernfs_sb_region(sb)->media.state;
-	struct inode *inode;
-
-	inode = new_inode(sb);
-	if (!inode)
-		return ERR_PTR(-ENOMEM);
-
-	inode->i_ino = PKERNFS_ROOT_INO;
-	inode->i_mode = s->root_mode;
-	i_uid_write(inode, s->root_uid);
-	i_gid_write(inode, s->root_gid);
-	if (!uid_valid(inode->i_uid) || !gid_valid(inode->i_gid)) {
-		iput(inode);
-		return ERR_PTR(-EUCLEAN);
-	}
-	inode_set_atime_to_ts(inode, to_timespec(&s->root_atime));
-	inode_set_mtime_to_ts(inode, to_timespec(&s->root_mtime));
-	inode_set_ctime_to_ts(inode, to_timespec(&s->root_ctime));
-	set_nlink(inode, 2);
-	inode->i_op = &pkernfs_dir_inode_operations;
-	inode->i_fop = &simple_dir_operations;
-	return inode;
-}

@@ -5,16 +5,22 @@
  * Lock order, outermost first:
  *
  *	s_umount
- *	  inode lock
- *	    pkernfs_region.lock
+ *	  inode lock (the VFS orders those of several inodes)
+ *	    a slot of the journal, by pkernfs_tx_begin()
+ *	      an orphan list
+ *	        pkernfs_media.alloc_lock
+ *	  pkernfs_region.lock
  */
 #ifndef _PKERNFS_H
 #define _PKERNFS_H
 
+#include <linux/exportfs.h>
 #include <linux/fs.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include "media/media.h"
+
+struct e820_table;
 
 #define PKERNFS_MAX_REGIONS	8
 
@@ -23,7 +29,7 @@
  * @name: "pkernfs0" and so on, by ascending address
  * @value: what the user wrote behind pkernfs=
  * @refused: why the region cannot be used; empty for a usable one
- * @lock: protects the state on media and its copy in @media
+ * @lock: protects media.state, in memory and on media, once mounted
  * @media: the open region; its base is NULL while it is not mapped
  * @counted: this kernel is counted in the region's generation
  *
@@ -31,7 +37,7 @@
  */
 struct pkernfs_region {
 	char name[24];
-	char value[48];
+	char value[64];
 	struct pkernfs_message refused;
 	struct mutex lock;		/* see above */
 	struct pkernfs_media media;
@@ -42,17 +48,81 @@ struct pkernfs_region {
 int pkernfs_parse_size(const char **s, u64 *bytes);
 int pkernfs_parse_region(const char *value, u64 *phys, u64 *size,
 			 struct pkernfs_message *why);
+int pkernfs_check_map(const struct e820_table *table, u64 phys, u64 size,
+		      struct pkernfs_message *why);
 struct pkernfs_region *pkernfs_find_region(const char *name,
 					   struct pkernfs_message *why);
 int pkernfs_map_region(struct pkernfs_region *region);
 void pkernfs_unmap_region(struct pkernfs_region *region);
 
-/* inode.c */
-struct inode *pkernfs_root_inode(struct super_block *sb);
+/**
+ * struct pkernfs_inode_info - an inode in memory
+ * @btime: when it was created
+ * @vfs_inode: the VFS's part
+ */
+struct pkernfs_inode_info {
+	struct timespec64 btime;
+	struct inode vfs_inode;
+};
+
+static inline struct pkernfs_inode_info *PKERNFS_I(const struct inode *inode)
+{
+	return container_of(inode, struct pkernfs_inode_info, vfs_inode);
+}
 
 static inline struct pkernfs_region *pkernfs_sb_region(struct super_block *sb)
 {
 	return sb->s_fs_info;
 }
+
+static inline struct pkernfs_media *pkernfs_media(struct super_block *sb)
+{
+	return &pkernfs_sb_region(sb)->media;
+}
+
+/* End a transaction: commit it, or abort it because of @err. Returns @err. */
+static inline int pkernfs_tx_end(struct pkernfs_tx *tx, int err)
+{
+	if (err)
+		pkernfs_tx_abort(tx);
+	else
+		pkernfs_tx_commit(tx);
+	return err;
+}
+
+/* inode.c */
+extern const struct inode_operations pkernfs_special_inode_operations;
+struct inode *pkernfs_iget(struct super_block *sb, u32 ino);
+int pkernfs_create_inode(struct pkernfs_tx *tx, struct inode *inode,
+			 unsigned int nlink, u32 parent, const char *target);
+void pkernfs_discard_inode(struct inode *inode);
+void pkernfs_refresh_inode(struct inode *inode);
+int pkernfs_change_inode(struct pkernfs_tx *tx, struct inode *inode, int nlink,
+			 int flags);
+int pkernfs_set_size(struct pkernfs_tx *tx, struct inode *inode, loff_t size);
+void pkernfs_evict_inode(struct inode *inode);
+void pkernfs_reclaim_orphans(struct super_block *sb);
+int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+		    struct iattr *attr);
+int pkernfs_getattr(struct mnt_idmap *idmap, const struct path *path,
+		    struct kstat *stat, u32 request_mask, unsigned int flags);
+int pkernfs_update_time(struct inode *inode, int flags);
+
+/* namei.c */
+extern const struct inode_operations pkernfs_dir_inode_operations;
+extern const struct inode_operations pkernfs_symlink_inode_operations;
+
+/* dir.c */
+extern const struct file_operations pkernfs_dir_operations;
+
+/* file.c */
+extern const struct file_operations pkernfs_file_operations;
+extern const struct inode_operations pkernfs_file_inode_operations;
+int pkernfs_free_pages(struct inode *inode, u64 first, u64 end);
+int pkernfs_truncate(struct inode *inode, loff_t size);
+int pkernfs_finish_truncate(struct inode *inode);
+
+/* export.c */
+extern const struct export_operations pkernfs_export_operations;
 
 #endif /* _PKERNFS_H */

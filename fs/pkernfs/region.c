@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) "pkernfs: " fmt
 
+#include <linux/crash_dump.h>
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
@@ -40,8 +41,10 @@ int pkernfs_parse_size(const char **s, u64 *bytes)
 	u64 number;
 	int err;
 
-	if (!len || len >= sizeof(digits))
+	if (!len)
 		return -EINVAL;
+	if (len >= sizeof(digits))
+		return -ERANGE;
 	memcpy(digits, *s, len);
 	digits[len] = '\0';
 	err = kstrtou64(digits, 0, &number);
@@ -133,6 +136,19 @@ static struct pkernfs_region * __init insert_region(u64 phys)
 	return &pkernfs_regions[i];
 }
 
+static bool __init is_known(u64 phys, u64 size)
+{
+	unsigned int i;
+
+	for (i = 0; i < pkernfs_nr_regions; i++) {
+		const struct pkernfs_media *m = &pkernfs_regions[i].media;
+
+		if (m->phys == phys && m->size == size)
+			return true;
+	}
+	return false;
+}
+
 static void __init add_region(const char *value)
 {
 	struct pkernfs_message why = {};
@@ -141,6 +157,11 @@ static void __init add_region(const char *value)
 	int err;
 
 	err = pkernfs_parse_region(value, &phys, &size, &why);
+	/* As easily happens when a command line is reused and appended to. */
+	if (!err && is_known(phys, size)) {
+		pr_warn("pkernfs=%s is given twice\n", value);
+		return;
+	}
 	if (!err && pkernfs_nr_regions == PKERNFS_MAX_REGIONS)
 		err = pkernfs_refuse(&why, -ENOSPC, "there are %u regions already",
 				     PKERNFS_MAX_REGIONS);
@@ -195,7 +216,7 @@ static int __init check_overlap(const struct pkernfs_region *region,
 	return 0;
 }
 
-static const char * __init firmware_type_name(enum e820_type type)
+static const char *firmware_type_name(enum e820_type type)
 {
 	switch (type) {
 	case E820_TYPE_ACPI:
@@ -212,12 +233,13 @@ static const char * __init firmware_type_name(enum e820_type type)
 	}
 }
 
-static const struct e820_entry * __init firmware_entry(u64 addr)
+static const struct e820_entry *find_entry(const struct e820_table *table,
+					   u64 addr)
 {
 	u32 i;
 
-	for (i = 0; i < e820_table_firmware->nr_entries; i++) {
-		const struct e820_entry *e = &e820_table_firmware->entries[i];
+	for (i = 0; i < table->nr_entries; i++) {
+		const struct e820_entry *e = &table->entries[i];
 
 		if (addr >= e->addr && addr - e->addr < e->size)
 			return e;
@@ -225,18 +247,24 @@ static const struct e820_entry * __init firmware_entry(u64 addr)
 	return NULL;
 }
 
-/*
- * The firmware's own map, which memmap= does not change, must call all of the
- * range RAM: memmap=nn$ss makes anything look reserved, ACPI tables and
- * addresses without memory included.
+/**
+ * pkernfs_check_map() - check that a memory map calls a range RAM
+ * @table: the firmware's own map, which memmap= does not change: memmap=nn$ss
+ *         makes anything look reserved, ACPI tables and addresses without
+ *         memory included
+ * @phys: physical address
+ * @size: bytes; the sum of both does not overflow
+ * @why: set when refused
+ *
+ * Return: 0 or -EINVAL.
  */
-static int __init check_firmware_map(u64 phys, u64 size,
-				     struct pkernfs_message *why)
+int pkernfs_check_map(const struct e820_table *table, u64 phys, u64 size,
+		      struct pkernfs_message *why)
 {
 	u64 addr = phys, end = phys + size;
 
 	while (addr < end) {
-		const struct e820_entry *e = firmware_entry(addr);
+		const struct e820_entry *e = find_entry(table, addr);
 
 		if (!e)
 			return pkernfs_refuse(why, -EINVAL,
@@ -257,16 +285,17 @@ static int __init check_memmap(const struct pkernfs_region *region,
 			       struct pkernfs_message *why)
 {
 	const struct pkernfs_media *m = &region->media;
-	int type = e820__get_entry_type(m->phys, m->phys + m->size);
+	u64 end = m->phys + m->size;
 
 	if (region_intersects(m->phys, m->size, IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT)
 		return pkernfs_refuse(why, -EBUSY,
 				      "it overlaps System RAM; add memmap=%s to the kernel command line",
 				      region->value);
-	if (type != E820_TYPE_RESERVED && type != E820_TYPE_PRAM)
+	if (!e820__mapped_all(m->phys, end, E820_TYPE_PRAM) &&
+	    !e820__mapped_all(m->phys, end, E820_TYPE_RESERVED))
 		return pkernfs_refuse(why, -EBUSY,
-				      "no single memmap= covers it; add memmap=%s to the kernel command line",
+				      "memmap= keeps it in another way; use memmap=%s",
 				      region->value);
 	return 0;
 }
@@ -274,7 +303,8 @@ static int __init check_memmap(const struct pkernfs_region *region,
 static int __init check_region(const struct pkernfs_region *region,
 			       struct pkernfs_message *why)
 {
-	const struct pkernfs_format_options defaults = {};
+	/* A region of any version must get through, so take the least there is. */
+	const struct pkernfs_format_options least = { .small_size = 1, .inodes = 1 };
 	const struct pkernfs_media *m = &region->media;
 	struct pkernfs_geometry geo;
 	int err;
@@ -286,13 +316,19 @@ static int __init check_region(const struct pkernfs_region *region,
 		return pkernfs_refuse(why, -EINVAL,
 				      "it goes beyond the CPU's %u physical address bits",
 				      boot_cpu_data.x86_phys_bits);
-	err = check_firmware_map(m->phys, m->size, why);
+	/*
+	 * The map that a kdump kernel gets has hardly more than its own memory.
+	 * The kernel that crashed made this check, and nothing is formatted here
+	 * without being asked for, see open_region().
+	 */
+	if (!is_kdump_kernel())
+		err = pkernfs_check_map(e820_table_firmware, m->phys, m->size, why);
 	if (err)
 		return err;
 	err = check_memmap(region, why);
 	if (err)
 		return err;
-	return pkernfs_geometry_plan(m->phys, m->size, &defaults, &geo, why);
+	return pkernfs_geometry_plan(m->phys, m->size, &least, &geo, why);
 }
 
 static int __init claim_region(struct pkernfs_region *region,
@@ -306,13 +342,14 @@ static int __init claim_region(struct pkernfs_region *region,
 		return err;
 	if (!request_mem_region_exclusive(m->phys, m->size, region->name))
 		return pkernfs_refuse(why, -EBUSY,
-				      "another driver has claimed it, see /proc/iomem");
+				      "it is not one free resource, see /proc/iomem");
 	return 0;
 }
 
 /*
- * Numbers count refused regions too: a region keeps its name whatever happens to
- * another one.
+ * Numbers count regions that are refused here too: a region keeps its name
+ * whatever happens to another one. Only a value that cannot be parsed has no
+ * place in the order, and so no number.
  *
  * fs_initcall, because the ranges of memmap= become resources in subsys_initcall
  * (e820__reserve_resources_late()) and drivers/nvdimm takes memmap=nn!ss for a
@@ -387,17 +424,17 @@ struct pkernfs_region *pkernfs_find_region(const char *name,
 }
 
 /**
- * pkernfs_map_region() - map what media/ needs of a region
+ * pkernfs_map_region() - map a region
  * @region: the region, not mapped
  *
- * Called while the region's superblock is being set up, which excludes a second
- * call.
+ * Called while the region's superblock is being set up. There is one at a time,
+ * and the region is unmapped before that one lets go of it, in put_super.
  *
  * Return: 0 or -ENOMEM.
  */
 int pkernfs_map_region(struct pkernfs_region *region)
 {
-	region->media.base = memremap(region->media.phys, PKERNFS_HEADER_SIZE,
+	region->media.base = memremap(region->media.phys, region->media.size,
 				      MEMREMAP_WB);
 	return region->media.base ? 0 : -ENOMEM;
 }

@@ -2,6 +2,7 @@
 /* Mounting: options, formatting or restoring, statfs, remount, unmount. */
 #define pr_fmt(fmt) "pkernfs: " fmt
 
+#include <linux/crash_dump.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -11,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <linux/statfs.h>
 #include <linux/uuid.h>
 
@@ -19,19 +21,22 @@
 /**
  * struct pkernfs_mount_options - what a mount asks for
  * @format: make a new filesystem whatever the region holds
+ * @check: check everything before the mount succeeds
  * @layout: for formatting; otherwise what is given must be what is there
  * @filled: a superblock was set up, not found
  */
 struct pkernfs_mount_options {
 	bool format;
+	bool check;
 	struct pkernfs_format_options layout;
 	bool filled;
 };
 
-enum { OPT_FORMAT, OPT_BLOCK, OPT_SMALL, OPT_INODES };
+enum { OPT_FORMAT, OPT_CHECK, OPT_BLOCK, OPT_SMALL, OPT_INODES };
 
 static const struct fs_parameter_spec pkernfs_parameters[] = {
 	fsparam_flag("format", OPT_FORMAT),
+	fsparam_flag("check", OPT_CHECK),
 	fsparam_string("block", OPT_BLOCK),
 	fsparam_string("small", OPT_SMALL),
 	fsparam_string("inodes", OPT_INODES),
@@ -44,7 +49,7 @@ static int parse_number(struct fs_context *fc, struct fs_parameter *param,
 	const char *end = param->string;
 
 	if (pkernfs_parse_size(&end, number) || *end || !*number)
-		return invalf(fc, "pkernfs: %s=%s: expected a number above 0, such as 2M",
+		return invalfc(fc, "%s=%s: expected a number above 0, such as 2M",
 			      param->key, param->string);
 	return 0;
 }
@@ -59,6 +64,9 @@ static int pkernfs_parse_param(struct fs_context *fc, struct fs_parameter *param
 	switch (opt) {
 	case OPT_FORMAT:
 		options->format = true;
+		return 0;
+	case OPT_CHECK:
+		options->check = true;
 		return 0;
 	case OPT_BLOCK:
 		return parse_number(fc, param, &options->layout.data_block_size);
@@ -86,13 +94,13 @@ static int check_layout(struct fs_context *fc, struct pkernfs_region *region)
 	u64 inodes = pkernfs_geometry_inodes(geo);
 
 	if (want->data_block_size && want->data_block_size != block)
-		return invalf(fc, "pkernfs: %s has block=%llu; only -o format changes that",
+		return invalfc(fc, "%s has block=%llu; only -o format changes that",
 			      region->name, block);
 	if (want->small_size > small)
-		return invalf(fc, "pkernfs: %s has small=%llu; only -o format changes that",
+		return invalfc(fc, "%s has small=%llu; only -o format changes that",
 			      region->name, small);
 	if (want->inodes > inodes)
-		return invalf(fc, "pkernfs: %s has inodes=%llu; only -o format changes that",
+		return invalfc(fc, "%s has inodes=%llu; only -o format changes that",
 			      region->name, inodes);
 	return 0;
 }
@@ -103,35 +111,39 @@ static int format_region(struct fs_context *fc, struct pkernfs_region *region)
 	struct pkernfs_media *m = &region->media;
 	struct pkernfs_timestamp now;
 	struct pkernfs_message why;
+	struct pkernfs_attr root;
 	struct timespec64 ts;
 	int err;
 
 	err = pkernfs_geometry_plan(m->phys, m->size, &options->layout,
 				    &m->geo, &why);
 	if (err) {
-		errorf(fc, "pkernfs: %s cannot be formatted: %s", region->name,
-		       why.text);
+		errorfc(fc, "%s cannot be formatted: %s", region->name,
+			why.text);
 		return err;
 	}
 
 	ktime_get_real_ts64(&ts);
 	now = (struct pkernfs_timestamp) { .sec = ts.tv_sec, .nsec = ts.tv_nsec };
 	generate_random_uuid(m->uuid);
-	m->state = (struct pkernfs_state) {
-		.root_mode	= S_IFDIR | 0755,
-		.root_atime	= now,
-		.root_mtime	= now,
-		.root_ctime	= now,
-		.root_btime	= now,
+	root = (struct pkernfs_attr) {
+		.mode	= S_IFDIR | 0755,
+		.atime	= now,
+		.mtime	= now,
+		.ctime	= now,
+		.btime	= now,
 	};
-	pkernfs_sb_format(m);
+	memset(&m->state, 0, sizeof(m->state));
+	pkernfs_sb_format(m, &root);
 	region->counted = false;
 	return 0;
 }
 
 /*
  * Restore what the region holds; format it when it holds nothing. A damaged
- * region is neither: it may be all that is left of somebody's machines.
+ * region is neither: it may be all that is left of somebody's machines. A kdump
+ * kernel formats only when asked to: it is there to save what the kernel that
+ * crashed has left, and cannot know if there is memory at all behind the range.
  */
 static int open_region(struct fs_context *fc, struct pkernfs_region *region,
 		       bool *formatted)
@@ -146,14 +158,19 @@ static int open_region(struct fs_context *fc, struct pkernfs_region *region,
 	if (!err)
 		return check_layout(fc, region);
 	if (err != -ENODATA) {
-		errorf(fc, "pkernfs: %s was not mounted and not changed: %s",
-		       region->name, why.text);
+		errorfc(fc, "%s was not mounted and not changed: %s",
+			region->name, why.text);
 		return err;
 	}
 	if (fc->sb_flags & SB_RDONLY) {
-		errorf(fc, "pkernfs: %s is to be formatted, which a read-only mount cannot do",
-		       region->name);
+		errorfc(fc, "%s is to be formatted, which a read-only mount cannot do",
+			region->name);
 		return -EROFS;
+	}
+	if (is_kdump_kernel() && !options->format) {
+		errorfc(fc, "%s holds no filesystem, and a kdump kernel makes none",
+			region->name);
+		return -ENODATA;
 	}
 	return format_region(fc, region);
 }
@@ -181,25 +198,54 @@ static void end_writing(struct pkernfs_region *region)
 	mutex_unlock(&region->lock);
 }
 
+/*
+ * Not in kill_sb: once kill_anon_super() is through, another mount may be setting
+ * up the region already.
+ */
+static void close_region(struct pkernfs_region *region)
+{
+	pkernfs_release(&region->media);
+	pkernfs_unmap_region(region);
+}
+
 static void pkernfs_put_super(struct super_block *sb)
 {
+	struct pkernfs_region *region = pkernfs_sb_region(sb);
+
 	if (!sb_rdonly(sb))
-		end_writing(pkernfs_sb_region(sb));
+		end_writing(region);
+	close_region(region);
+}
+
+/*
+ * What is on media is complete at any time. With these functions, though, the
+ * VFS offers freezing, which keeps everything that changes it waiting.
+ */
+static int pkernfs_freeze(struct super_block *sb)
+{
+	return 0;
+}
+
+static int pkernfs_unfreeze(struct super_block *sb)
+{
+	return 0;
 }
 
 static int pkernfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
-	const struct pkernfs_media *m = &pkernfs_sb_region(dentry->d_sb)->media;
+	const struct pkernfs_media *m = pkernfs_media(dentry->d_sb);
 
 	buf->f_type = PKERNFS_SUPER_MAGIC;
 	buf->f_bsize = PKERNFS_BLOCK_SIZE;
 	buf->f_blocks = (m->geo.area[PKERNFS_AREA_SMALL].size +
 			 m->geo.area[PKERNFS_AREA_DATA].size) >>
 			PKERNFS_BLOCK_SHIFT;
-	buf->f_bfree = buf->f_blocks;
-	buf->f_bavail = buf->f_blocks;
+	buf->f_bfree = pkernfs_free_count(m, PKERNFS_ZONE_SMALL) +
+		       (pkernfs_free_count(m, PKERNFS_ZONE_DATA) <<
+			(m->geo.data_block_shift - PKERNFS_BLOCK_SHIFT));
+	buf->f_bavail = buf->f_bfree;
 	buf->f_files = pkernfs_geometry_inodes(&m->geo);
-	buf->f_ffree = buf->f_files - 1;
+	buf->f_ffree = pkernfs_free_count(m, PKERNFS_ZONE_INODES);
 	buf->f_fsid = uuid_to_fsid((u8 *)m->uuid);
 	buf->f_namelen = NAME_MAX;
 	return 0;
@@ -215,7 +261,7 @@ static int pkernfs_show_devname(struct seq_file *m, struct dentry *root)
 static int pkernfs_show_options(struct seq_file *m, struct dentry *root)
 {
 	const struct pkernfs_geometry *geo =
-		&pkernfs_sb_region(root->d_sb)->media.geo;
+		&pkernfs_media(root->d_sb)->geo;
 
 	seq_printf(m, ",block=%lluM,small=%lluK,inodes=%llu",
 		   (1ULL << geo->data_block_shift) / SZ_1M,
@@ -224,12 +270,117 @@ static int pkernfs_show_options(struct seq_file *m, struct dentry *root)
 	return 0;
 }
 
+static struct kmem_cache *inode_cache;
+
+static struct inode *pkernfs_alloc_inode(struct super_block *sb)
+{
+	struct pkernfs_inode_info *info;
+
+	info = alloc_inode_sb(sb, inode_cache, GFP_KERNEL);
+	return info ? &info->vfs_inode : NULL;
+}
+
+static void pkernfs_free_inode(struct inode *inode)
+{
+	kmem_cache_free(inode_cache, PKERNFS_I(inode));
+}
+
 static const struct super_operations pkernfs_super_operations = {
+	.alloc_inode	= pkernfs_alloc_inode,
+	.free_inode	= pkernfs_free_inode,
+	.evict_inode	= pkernfs_evict_inode,
 	.put_super	= pkernfs_put_super,
+	.freeze_fs	= pkernfs_freeze,
+	.unfreeze_fs	= pkernfs_unfreeze,
 	.statfs		= pkernfs_statfs,
 	.show_devname	= pkernfs_show_devname,
 	.show_options	= pkernfs_show_options,
 };
+
+/* The one place where damage that media/ finds is told. */
+static void report_damage(struct pkernfs_media *m, u32 ino, u64 offset,
+			  const char *text)
+{
+	const struct pkernfs_region *region =
+		container_of(m, struct pkernfs_region, media);
+
+	pr_err_ratelimited("%s: inode %u, offset 0x%llx: %s\n", region->name,
+			   ino, offset, text);
+}
+
+static int check_region(struct fs_context *fc, struct pkernfs_region *region)
+{
+	struct pkernfs_check_result result;
+	int err;
+
+	err = pkernfs_check(&region->media, 0, &result);
+	if (err)
+		errorfc(fc, "%s did not pass the check, see the kernel log",
+			region->name);
+	return err;
+}
+
+/* Undo what was interrupted, and check before anything builds on the rest. */
+static int recover_region(struct fs_context *fc, struct pkernfs_region *region)
+{
+	const struct pkernfs_mount_options *options = fc->fs_private;
+	int err;
+
+	err = pkernfs_recover(&region->media);
+	if (err) {
+		errorfc(fc, "%s cannot be recovered; see the kernel log",
+			region->name);
+		return err;
+	}
+	return options->check ? check_region(fc, region) : 0;
+}
+
+/* Everything that can fail; what it sets up is undone by its caller. */
+static int setup_super(struct super_block *sb, struct fs_context *fc,
+		       bool *formatted)
+{
+	struct pkernfs_region *region = pkernfs_sb_region(sb);
+	struct pkernfs_media *m = &region->media;
+	struct inode *root;
+	int err;
+
+	err = open_region(fc, region, formatted);
+	if (err)
+		return err;
+	if (m->unknown_ro_compat && !sb_rdonly(sb)) {
+		warnfc(fc, "%s becomes read-only: it has unknown features 0x%llx",
+		       region->name, m->unknown_ro_compat);
+		sb->s_flags |= SB_RDONLY;
+	}
+
+	strscpy(sb->s_id, region->name, sizeof(sb->s_id));
+	sb->s_magic = PKERNFS_SUPER_MAGIC;
+	sb->s_blocksize = PKERNFS_BLOCK_SIZE;
+	sb->s_blocksize_bits = PKERNFS_BLOCK_SHIFT;
+	sb->s_maxbytes = PKERNFS_MAX_FILE_PAGES << PKERNFS_BLOCK_SHIFT;
+	sb->s_time_gran = 1;
+	sb->s_flags |= SB_NOSEC;
+	sb->s_op = &pkernfs_super_operations;
+	sb->s_export_op = &pkernfs_export_operations;
+	import_uuid(&sb->s_uuid, m->uuid);
+
+	err = recover_region(fc, region);
+	if (err)
+		return err;
+	root = pkernfs_iget(sb, PKERNFS_ROOT_INO);
+	if (IS_ERR(root)) {
+		errorfc(fc, "%s: the root directory cannot be read, see the kernel log",
+			region->name);
+		return PTR_ERR(root);
+	}
+	if (!S_ISDIR(root->i_mode) || root->i_nlink < 2) {
+		iput(root);
+		errorfc(fc, "%s has no root directory", region->name);
+		return -EUCLEAN;
+	}
+	sb->s_root = d_make_root(root);
+	return sb->s_root ? 0 : -ENOMEM;
+}
 
 static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 {
@@ -237,45 +388,26 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	struct pkernfs_mount_options *options = fc->fs_private;
 	struct pkernfs_media *m = &region->media;
 	ktime_t start = ktime_get();
-	struct inode *root;
 	bool formatted;
 	int err;
 
 	options->filled = true;
+	m->report = report_damage;
 	err = pkernfs_map_region(region);
 	if (err) {
-		errorf(fc, "pkernfs: %s cannot be mapped", region->name);
+		errorfc(fc, "%s cannot be mapped", region->name);
 		return err;
 	}
-	err = open_region(fc, region, &formatted);
-	if (err)
+	err = setup_super(sb, fc, &formatted);
+	if (err) {
+		close_region(region);
 		return err;
-	if (m->unknown_ro_compat && !sb_rdonly(sb)) {
-		warnf(fc, "pkernfs: %s becomes read-only: it has unknown features 0x%llx",
-		      region->name, m->unknown_ro_compat);
-		sb->s_flags |= SB_RDONLY;
 	}
 
-	sb->s_magic = PKERNFS_SUPER_MAGIC;
-	sb->s_blocksize = PKERNFS_BLOCK_SIZE;
-	sb->s_blocksize_bits = PKERNFS_BLOCK_SHIFT;
-	sb->s_maxbytes = MAX_LFS_FILESIZE;
-	sb->s_time_gran = 1;
-	sb->s_op = &pkernfs_super_operations;
-	import_uuid(&sb->s_uuid, m->uuid);
-
-	root = pkernfs_root_inode(sb);
-	if (IS_ERR(root)) {
-		errorf(fc, "pkernfs: %s: the root directory cannot be read",
-		       region->name);
-		return PTR_ERR(root);
-	}
-	sb->s_root = d_make_root(root);
-	if (!sb->s_root)
-		return -ENOMEM;
-
-	if (!sb_rdonly(sb))
+	if (!sb_rdonly(sb)) {
 		begin_writing(region);
+		pkernfs_reclaim_orphans(sb);
+	}
 	pr_info("%s: %s, %llu MiB, generation %llu, %lld us\n", region->name,
 		formatted ? "formatted" : "restored", m->size / SZ_1M,
 		m->state.generation, ktime_us_delta(ktime_get(), start));
@@ -288,14 +420,22 @@ static int check_shared(struct fs_context *fc, struct pkernfs_region *region)
 	const struct pkernfs_mount_options *options = fc->fs_private;
 	struct super_block *sb = fc->root->d_sb;
 
-	if (options->format) {
-		errorf(fc, "pkernfs: %s is mounted; unmount it before formatting",
-		       region->name);
+	if (options->check) {
+		errorfc(fc, "%s is mounted; it can only be checked when it is not",
+			region->name);
 		return -EBUSY;
 	}
+	if (options->format) {
+		errorfc(fc, "%s is mounted; unmount it before formatting",
+			region->name);
+		return -EBUSY;
+	}
+	/* Unknown features made it read-only, whatever the first mount wanted. */
+	if (region->media.unknown_ro_compat)
+		return check_layout(fc, region);
 	if ((fc->sb_flags ^ sb->s_flags) & SB_RDONLY) {
-		errorf(fc, "pkernfs: %s is already mounted %s", region->name,
-		       sb_rdonly(sb) ? "read-only" : "read-write");
+		errorfc(fc, "%s is already mounted %s", region->name,
+			sb_rdonly(sb) ? "read-only" : "read-write");
 		return -EBUSY;
 	}
 	return check_layout(fc, region);
@@ -310,7 +450,7 @@ static int pkernfs_get_tree(struct fs_context *fc)
 
 	region = pkernfs_find_region(fc->source ?: "none", &why);
 	if (IS_ERR(region)) {
-		errorf(fc, "pkernfs: %s", why.text);
+		errorfc(fc, "%s", why.text);
 		return PTR_ERR(region);
 	}
 	err = get_tree_keyed(fc, pkernfs_fill_super, region);
@@ -336,24 +476,28 @@ static int pkernfs_reconfigure(struct fs_context *fc)
 	bool rdonly = fc->sb_flags & SB_RDONLY;
 	int err;
 
-	if (options->format)
-		return invalf(fc, "pkernfs: a remount cannot format; unmount %s first",
-			      region->name);
+	if (options->format || options->check)
+		return invalfc(fc, "a remount cannot %s; unmount %s first",
+			       options->format ? "format" : "check",
+			       region->name);
 	err = check_layout(fc, region);
 	if (err)
 		return err;
-	if (rdonly == sb_rdonly(sb))
+	if (!(fc->sb_flags_mask & SB_RDONLY) || rdonly == sb_rdonly(sb))
 		return 0;
 	if (rdonly) {
 		end_writing(region);
 		return 0;
 	}
 	if (region->media.unknown_ro_compat) {
-		errorf(fc, "pkernfs: %s stays read-only: it has unknown features 0x%llx",
-		       region->name, region->media.unknown_ro_compat);
+		errorfc(fc, "%s stays read-only: it has unknown features 0x%llx",
+			region->name, region->media.unknown_ro_compat);
 		return -EROFS;
 	}
 	begin_writing(region);
+	/* What is deleted now is deleted only from a writable superblock. */
+	sb->s_flags &= ~SB_RDONLY;
+	pkernfs_reclaim_orphans(sb);
 	return 0;
 }
 
@@ -381,26 +525,30 @@ static int pkernfs_init_fs_context(struct fs_context *fc)
 	return 0;
 }
 
-static void pkernfs_kill_sb(struct super_block *sb)
-{
-	struct pkernfs_region *region = pkernfs_sb_region(sb);
-
-	kill_anon_super(sb);
-	pkernfs_unmap_region(region);
-}
-
 /* No FS_USERNS_MOUNT: only real root may use the host's memory. */
 static struct file_system_type pkernfs_fs_type = {
 	.owner			= THIS_MODULE,
 	.name			= "pkernfs",
 	.init_fs_context	= pkernfs_init_fs_context,
 	.parameters		= pkernfs_parameters,
-	.kill_sb		= pkernfs_kill_sb,
+	.kill_sb		= kill_anon_super,
+	.fs_flags		= FS_ALLOW_IDMAP,
 };
 MODULE_ALIAS_FS("pkernfs");
 
+static void init_inode(void *info)
+{
+	inode_init_once(&((struct pkernfs_inode_info *)info)->vfs_inode);
+}
+
 static int __init pkernfs_init(void)
 {
+	inode_cache = kmem_cache_create("pkernfs_inode",
+					sizeof(struct pkernfs_inode_info), 0,
+					SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
+					init_inode);
+	if (!inode_cache)
+		return -ENOMEM;
 	return register_filesystem(&pkernfs_fs_type);
 }
 fs_initcall(pkernfs_init);

@@ -17,11 +17,7 @@
 #include <linux/stdarg.h>
 #include <linux/string.h>
 
-#include "media.h"
-
-/* The first four bits of a mode, as in <uapi/linux/stat.h>. */
-#define MODE_TYPE_MASK		0170000
-#define MODE_TYPE_DIR		0040000
+#include "internal.h"
 
 static const struct {
 	u64 offset;
@@ -47,6 +43,30 @@ int pkernfs_refuse(struct pkernfs_message *why, int err, const char *fmt, ...)
 	vsnprintf(why->text, sizeof(why->text), fmt, args);
 	va_end(args);
 	return err;
+}
+
+/**
+ * pkernfs_corrupt() - report that something on media is wrong
+ * @m: the region
+ * @ino: whose inode, map or directory it is; 0 for none in particular
+ * @offset: where in the region the wrong value stands
+ * @fmt: what is wrong, without newline
+ *
+ * Return: -EUCLEAN.
+ */
+int pkernfs_corrupt(struct pkernfs_media *m, u32 ino, u64 offset,
+		    const char *fmt, ...)
+{
+	struct pkernfs_message message;
+	va_list args;
+
+	if (m->report) {
+		va_start(args, fmt);
+		vsnprintf(message.text, sizeof(message.text), fmt, args);
+		va_end(args);
+		m->report(m, ino, offset, message.text);
+	}
+	return -EUCLEAN;
 }
 
 static u32 static_csum(const struct pkernfs_sb *sb)
@@ -81,28 +101,33 @@ static bool has_csum(const struct pkernfs_sb *sb)
 	return sb->csum == cpu_to_le32(static_csum(sb));
 }
 
-/*
- * A copy is present when its magic number or its checksum is right: one of them
- * alone is damage, not absence. Only a region without both copies, or one whose
- * format never ended, may be formatted.
- */
-static bool is_formatted(const struct pkernfs_sb sb[2])
+static bool is_being_formatted(const struct pkernfs_sb *sb)
 {
-	int i;
-
-	if (sb[0].magic == cpu_to_le64(PKERNFS_MAGIC_FORMATTING))
-		return false;
-	for (i = 0; i < 2; i++) {
-		if (has_magic(&sb[i]) || has_csum(&sb[i]))
-			return true;
-	}
-	return false;
+	return sb->magic == cpu_to_le64(PKERNFS_MAGIC_FORMATTING);
 }
 
+/*
+ * A copy is present when its magic number, its checksum or its place is right:
+ * one of them alone is damage, not absence.
+ */
+static bool is_present(const struct pkernfs_media *m,
+		       const struct pkernfs_sb *sb)
+{
+	if (is_being_formatted(sb))
+		return false;
+	return has_magic(sb) || has_csum(sb) ||
+	       (sb->region_base == cpu_to_le64(m->phys) &&
+		sb->region_size == cpu_to_le64(m->size));
+}
+
+/*
+ * The first and the last store of formatting are to the backup's magic number,
+ * so it may say that a format is under way when there is none.
+ */
 static int check_copy(const struct pkernfs_sb *sb, int i,
 		      struct pkernfs_message *why)
 {
-	if (!has_magic(sb))
+	if (!has_magic(sb) && !(i == 1 && is_being_formatted(sb)))
 		return pkernfs_refuse(why, -EUCLEAN,
 				      "%s superblock at 0x%llx: magic number is 0x%llx, expected 0x%llx",
 				      copies[i].name, copies[i].offset,
@@ -157,27 +182,6 @@ static int read_geometry(struct pkernfs_media *m, const struct pkernfs_sb *sb,
 	return pkernfs_geometry_check(m->phys, m->size, &m->geo, why);
 }
 
-static struct pkernfs_timestamp time_from_media(const struct pkernfs_time *t)
-{
-	return (struct pkernfs_timestamp) {
-		.sec	= le64_to_cpu(t->sec),
-		.nsec	= le32_to_cpu(t->nsec),
-	};
-}
-
-static struct pkernfs_time time_to_media(const struct pkernfs_timestamp *t)
-{
-	return (struct pkernfs_time) {
-		.sec	= cpu_to_le64(t->sec),
-		.nsec	= cpu_to_le32(t->nsec),
-	};
-}
-
-static bool is_valid_time(const struct pkernfs_timestamp *t)
-{
-	return t->nsec < 1000000000;
-}
-
 /*
  * One torn state is what a stop leaves, see pkernfs_sb_write_state(). An intact
  * primary state is the whole truth.
@@ -198,23 +202,6 @@ static int read_state(struct pkernfs_media *m, const struct pkernfs_sb sb[2],
 	s->flags = le32_to_cpu(d->flags);
 	s->generation = le64_to_cpu(d->generation);
 	s->mounts = le64_to_cpu(d->mounts);
-	s->root_mode = le32_to_cpu(d->root_mode);
-	s->root_uid = le32_to_cpu(d->root_uid);
-	s->root_gid = le32_to_cpu(d->root_gid);
-	s->root_atime = time_from_media(&d->root_atime);
-	s->root_mtime = time_from_media(&d->root_mtime);
-	s->root_ctime = time_from_media(&d->root_ctime);
-	s->root_btime = time_from_media(&d->root_btime);
-
-	if ((s->root_mode & MODE_TYPE_MASK) != MODE_TYPE_DIR ||
-	    s->root_mode > (MODE_TYPE_DIR | 07777))
-		return pkernfs_refuse(why, -EUCLEAN,
-				      "root directory has mode 0%o, expected a directory's",
-				      s->root_mode);
-	if (!is_valid_time(&s->root_atime) || !is_valid_time(&s->root_mtime) ||
-	    !is_valid_time(&s->root_ctime) || !is_valid_time(&s->root_btime))
-		return pkernfs_refuse(why, -EUCLEAN,
-				      "root directory has a time with 1000000000 ns or more");
 	return 0;
 }
 
@@ -240,14 +227,16 @@ int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why)
 	for (i = 0; i < 2; i++)
 		memcpy(&sb[i], sb_copy(m, i), sizeof(sb[i]));
 
-	if (!is_formatted(sb))
+	if (!is_present(m, &sb[0]) && !is_present(m, &sb[1]))
 		return pkernfs_refuse(why, -ENODATA, "holds no superblock");
 	for (i = 0; i < 2; i++) {
 		err = check_copy(&sb[i], i, why);
 		if (err)
 			return err;
 	}
-	if (memcmp(&sb[0], &sb[1], offsetof(struct pkernfs_sb, state)))
+	if (memcmp(&sb[0].csum, &sb[1].csum,
+		   offsetof(struct pkernfs_sb, state) -
+		   offsetof(struct pkernfs_sb, csum)))
 		return pkernfs_refuse(why, -EUCLEAN,
 				      "primary and backup superblock differ");
 
@@ -274,13 +263,6 @@ static void fill_state(const struct pkernfs_state *s,
 	d->flags = cpu_to_le32(s->flags);
 	d->generation = cpu_to_le64(s->generation);
 	d->mounts = cpu_to_le64(s->mounts);
-	d->root_mode = cpu_to_le32(s->root_mode);
-	d->root_uid = cpu_to_le32(s->root_uid);
-	d->root_gid = cpu_to_le32(s->root_gid);
-	d->root_atime = time_to_media(&s->root_atime);
-	d->root_mtime = time_to_media(&s->root_mtime);
-	d->root_ctime = time_to_media(&s->root_ctime);
-	d->root_btime = time_to_media(&s->root_btime);
 	d->csum = cpu_to_le32(state_csum(d));
 }
 
@@ -303,31 +285,64 @@ static void fill_sb(const struct pkernfs_media *m, struct pkernfs_sb *sb)
 	fill_state(&m->state, &sb->state);
 }
 
+static void clear_area(const struct pkernfs_media *m, enum pkernfs_area_id id)
+{
+	memset(pkernfs_at(m, m->geo.area[id].start), 0, m->geo.area[id].size);
+}
+
+/* No transaction, no orphan, no block in use but the root directory's inode. */
+static void format_root(const struct pkernfs_media *m,
+			const struct pkernfs_attr *attr)
+{
+	struct pkernfs_slot *slot = pkernfs_slot(m, 0);
+	__le64 *bitmap;
+	int i;
+
+	clear_area(m, PKERNFS_AREA_JOURNAL);
+	for (i = PKERNFS_AREA_INODE_BITMAP; i <= PKERNFS_AREA_DATA_BITMAP; i++)
+		clear_area(m, i);
+
+	pkernfs_inode_fill(pkernfs_inode(m, PKERNFS_ROOT_INO), attr);
+	bitmap = pkernfs_at(m, m->geo.area[PKERNFS_AREA_INODE_BITMAP].start);
+	bitmap[0] = cpu_to_le64(1);
+	slot->in_use[PKERNFS_ZONE_INODES] = cpu_to_le64(1);
+}
+
 /**
  * pkernfs_sb_format() - make the region a new, empty filesystem
- * @m: the region; everything in it is set
+ * @m: the region; base, phys, size, geo, state and uuid are set
+ * @root: the root directory; size, blocks, nlink and parent are set here
  *
- * What the region held is lost from the first store on. Until the last one, a
- * mount finds an unfinished format and begins again. The caller excludes every
- * other user of the region.
+ * A stop inside leaves what the region held, an unfinished format, which a mount
+ * begins again, or the new filesystem. The caller excludes every
+ * other user of the region and calls pkernfs_recover() next.
  */
-void pkernfs_sb_format(struct pkernfs_media *m)
+void pkernfs_sb_format(struct pkernfs_media *m, const struct pkernfs_attr *root)
 {
 	struct pkernfs_sb *primary = sb_copy(m, 0), *backup = sb_copy(m, 1);
+	struct pkernfs_attr attr = *root;
 	struct pkernfs_sb sb;
 
+	WRITE_ONCE(backup->magic, cpu_to_le64(PKERNFS_MAGIC_FORMATTING));
+	/* What the region holds is still whole here, and gone after the next. */
+	smp_wmb();
 	WRITE_ONCE(primary->magic, cpu_to_le64(PKERNFS_MAGIC_FORMATTING));
 	/* Everything below must find the region marked as unfinished. */
 	smp_wmb();
 
+	attr.size = 0;
+	attr.nlink = 2;
+	attr.parent = PKERNFS_ROOT_INO;
+	format_root(m, &attr);
+
 	fill_sb(m, &sb);
-	sb.magic = cpu_to_le64(PKERNFS_MAGIC);
-	memcpy(backup, &sb, sizeof(sb));
 	sb.magic = cpu_to_le64(PKERNFS_MAGIC_FORMATTING);
+	memcpy(backup, &sb, sizeof(sb));
 	memcpy(primary, &sb, sizeof(sb));
 
 	/* The format is complete once this is seen, so all of it goes first. */
 	smp_store_release(&primary->magic, cpu_to_le64(PKERNFS_MAGIC));
+	WRITE_ONCE(backup->magic, cpu_to_le64(PKERNFS_MAGIC));
 	m->unknown_ro_compat = 0;
 }
 
@@ -344,6 +359,8 @@ void pkernfs_sb_write_state(struct pkernfs_media *m)
 	struct pkernfs_sb *first = sb_copy(m, 1), *second = sb_copy(m, 0);
 	struct pkernfs_sb_state state;
 
+	/* The last store of a format, which a stop may have kept away. */
+	WRITE_ONCE(first->magic, cpu_to_le64(PKERNFS_MAGIC));
 	if (!has_state_csum(second))
 		swap(first, second);
 	fill_state(&m->state, &state);

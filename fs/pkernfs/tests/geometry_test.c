@@ -107,14 +107,21 @@ static void impossible_layout_is_refused(struct kunit *test)
 				  "the reason is: %s", why.text);
 }
 
-static void expect_damaged(struct kunit *test,
-			   const struct pkernfs_geometry *geo)
+static void expect_reason(struct kunit *test, u64 size,
+			  const struct pkernfs_geometry *geo, const char *reason)
 {
 	struct pkernfs_message why = {};
 
 	KUNIT_EXPECT_EQ(test, -EUCLEAN,
-			pkernfs_geometry_check(PHYS, SZ_1G, geo, &why));
-	KUNIT_EXPECT_NE(test, 0, why.text[0]);
+			pkernfs_geometry_check(PHYS, size, geo, &why));
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(why.text, reason),
+				  "the reason is: %s", why.text);
+}
+
+static void expect_damaged(struct kunit *test,
+			   const struct pkernfs_geometry *geo)
+{
+	expect_reason(test, SZ_1G, geo, "does not fit between");
 }
 
 /* Each area in turn: empty, not aligned, outside, overflowing, overlapping. */
@@ -152,18 +159,53 @@ static void damaged_area_is_refused(struct kunit *test)
 	}
 }
 
-static void damaged_bitmap_is_refused(struct kunit *test)
+static void data_zone_off_its_blocks_is_refused(struct kunit *test)
 {
 	const struct pkernfs_format_options defaults = {};
 	struct pkernfs_geometry geo;
-	struct pkernfs_range *inodes = &geo.area[PKERNFS_AREA_INODES];
+	struct pkernfs_range *data = &geo.area[PKERNFS_AREA_DATA];
 
-	/* 65536 inodes need two blocks of bitmap. */
 	plan(test, PHYS, SZ_1G, &defaults, &geo);
-	KUNIT_ASSERT_GT(test, inodes->size / PKERNFS_INODE_SIZE,
-			8 * PKERNFS_BLOCK_SIZE);
-	geo.area[PKERNFS_AREA_INODE_BITMAP].size = PKERNFS_BLOCK_SIZE;
-	expect_damaged(test, &geo);
+	data->start += SZ_4K;
+	data->size -= SZ_2M;
+	expect_reason(test, SZ_1G, &geo, "not aligned");
+	data->start -= SZ_4K;
+	data->size += SZ_4K;
+	expect_reason(test, SZ_1G, &geo, "not aligned");
+}
+
+static void journal_over_backup_is_refused(struct kunit *test)
+{
+	const struct pkernfs_format_options defaults = {};
+	struct pkernfs_geometry geo;
+
+	plan(test, PHYS, SZ_1G, &defaults, &geo);
+	geo.area[PKERNFS_AREA_JOURNAL].size += PKERNFS_BLOCK_SIZE;
+	expect_reason(test, SZ_1G, &geo, "backup superblock");
+}
+
+/* In 512 GiB each bitmap needs more than one block. */
+static void damaged_bitmap_is_refused(struct kunit *test)
+{
+	const struct pkernfs_format_options options = {
+		.small_size	= 4ULL * SZ_1G,
+	};
+	static const char * const reasons[] = {
+		[PKERNFS_AREA_INODE_BITMAP]	= "inode bitmap of",
+		[PKERNFS_AREA_META_BITMAP]	= "meta bitmap of",
+		[PKERNFS_AREA_SMALL_BITMAP]	= "small bitmap of",
+		[PKERNFS_AREA_DATA_BITMAP]	= "data bitmap of",
+	};
+	struct pkernfs_geometry good, geo;
+	int i;
+
+	plan(test, PHYS, 512ULL * SZ_1G, &options, &good);
+	for (i = PKERNFS_AREA_INODE_BITMAP; i <= PKERNFS_AREA_DATA_BITMAP; i++) {
+		KUNIT_ASSERT_GT(test, good.area[i].size, PKERNFS_BLOCK_SIZE);
+		geo = good;
+		geo.area[i].size = PKERNFS_BLOCK_SIZE;
+		expect_reason(test, 512ULL * SZ_1G, &geo, reasons[i]);
+	}
 }
 
 static void damaged_block_size_is_refused(struct kunit *test)
@@ -176,7 +218,7 @@ static void damaged_block_size_is_refused(struct kunit *test)
 	plan(test, PHYS, SZ_1G, &defaults, &geo);
 	for (i = 0; i < ARRAY_SIZE(shifts); i++) {
 		geo.data_block_shift = shifts[i];
-		expect_damaged(test, &geo);
+		expect_reason(test, SZ_1G, &geo, "data block of 2^");
 	}
 }
 
@@ -184,6 +226,8 @@ static struct kunit_case geometry_cases[] = {
 	KUNIT_CASE_PARAM(planned_layout_is_valid, layout_gen_params),
 	KUNIT_CASE_PARAM(impossible_layout_is_refused, refused_gen_params),
 	KUNIT_CASE(damaged_area_is_refused),
+	KUNIT_CASE(data_zone_off_its_blocks_is_refused),
+	KUNIT_CASE(journal_over_backup_is_refused),
 	KUNIT_CASE(damaged_bitmap_is_refused),
 	KUNIT_CASE(damaged_block_size_is_refused),
 	{}

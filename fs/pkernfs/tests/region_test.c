@@ -2,6 +2,7 @@
 /* KUnit: the parser of pkernfs=. */
 #include <kunit/test.h>
 #include <linux/sizes.h>
+#include <asm/e820/types.h>
 
 #include "../pkernfs.h"
 
@@ -25,7 +26,7 @@ static const struct parse_case parse_cases[] = {
 	{ "-1M!1G", -EINVAL, .why = "size is not a number" },
 	{ " 512M!1G", -EINVAL, .why = "size is not a number" },
 	{ "0x!1G", -EINVAL, .why = "size is not a number" },
-	{ "99999999999999999999999999!1G", -EINVAL, .why = "size is not a number" },
+	{ "99999999999999999999999999!1G", -ERANGE, .why = "size exceeds 64 bits" },
 	{ "512M", -EINVAL, .why = "expected !ss" },
 	{ "512M$1G", -EINVAL, .why = "followed by '$1G'" },
 	{ "512M@1G", -EINVAL, .why = "followed by '@1G'" },
@@ -71,8 +72,62 @@ static void parses_region(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->phys, phys);
 }
 
+struct map_case {
+	const char *name;
+	u64 phys;
+	u64 size;
+	const char *why;	/* NULL: accepted */
+};
+
+static const struct e820_table map = {
+	.nr_entries = 7,
+	.entries = {
+		{ SZ_1M, SZ_1G - SZ_1M, E820_TYPE_RAM },
+		{ SZ_1G, SZ_1G, E820_TYPE_RAM },
+		{ 2ULL * SZ_1G, SZ_1M, E820_TYPE_ACPI },
+		{ 2ULL * SZ_1G + SZ_1M, SZ_1M, E820_TYPE_NVS },
+		{ 3ULL * SZ_1G, SZ_1G, E820_TYPE_RESERVED },
+		{ 4ULL * SZ_1G, SZ_1G, E820_TYPE_PMEM },
+		{ 5ULL * SZ_1G, SZ_1G, E820_TYPE_UNUSABLE },
+	},
+};
+
+static const struct map_case map_cases[] = {
+	{ "RAM", SZ_512M, SZ_256M },
+	{ "two entries of RAM", SZ_512M, SZ_1G },
+	{ "up to the end of RAM", SZ_1G, SZ_1G },
+	{ "one page too many", SZ_1G, SZ_1G + SZ_4K, "ACPI tables" },
+	{ "ACPI tables", 2ULL * SZ_1G, SZ_1M, "ACPI tables" },
+	{ "ACPI NVS", 2ULL * SZ_1G + SZ_1M, SZ_4K, "non-volatile" },
+	{ "reserved", 3ULL * SZ_1G, SZ_1M, "reserved by the firmware" },
+	{ "an NVDIMM", 4ULL * SZ_1G, SZ_1M, "persistent memory" },
+	{ "unusable", 5ULL * SZ_1G, SZ_1M, "unusable memory" },
+	{ "a gap", SZ_512K, SZ_1M, "no memory at 0x80000" },
+	{ "beyond", 6ULL * SZ_1G, SZ_1M, "no memory at 0x180000000" },
+};
+
+static void map_case_to_desc(const struct map_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(map, map_cases, map_case_to_desc);
+
+static void only_ram_is_accepted(struct kunit *test)
+{
+	const struct map_case *c = test->param_value;
+	struct pkernfs_message why = {};
+
+	KUNIT_ASSERT_EQ(test, c->why ? -EINVAL : 0,
+			pkernfs_check_map(&map, c->phys, c->size, &why));
+	if (c->why)
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(why.text, c->why),
+					  "the reason is: %s", why.text);
+}
+
 static struct kunit_case region_cases[] = {
 	KUNIT_CASE_PARAM(parses_region, parse_gen_params),
+	KUNIT_CASE_PARAM(only_ram_is_accepted, map_gen_params),
 	{}
 };
 
