@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Is every kind of damage found, and repaired if that is possible? Each case
+ * breaks one thing in a sound region.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/sizes.h>
+#include <linux/stat.h>
+#include <linux/string.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness.h"
+#include "internal.h"
+
+static struct fs fs;
+
+static u32 lookup(const char *path)
+{
+	struct pkernfs_entry entry = { .ino = PKERNFS_ROOT_INO };
+	u32 len;
+
+	for (; *path; path += len + (path[len] == '/')) {
+		len = strcspn(path, "/");
+		if (pkernfs_dir_find(&fs.m, entry.ino, path, len, &entry))
+			exit(EXIT_FAILURE);
+	}
+	return entry.ino;
+}
+
+static struct pkernfs_inode *inode(const char *path)
+{
+	return pkernfs_inode(&fs.m, lookup(path));
+}
+
+static void *block(__le64 ptr)
+{
+	return pkernfs_at(&fs.m, pkernfs_ptr_offset(le64_to_cpu(ptr)));
+}
+
+static struct pkernfs_dir_leaf *leaf(const char *path)
+{
+	return block(inode(path)->map[0]);
+}
+
+static struct pkernfs_dirent *dirent(const char *path)
+{
+	return (void *)(leaf(path) + 1);
+}
+
+static __le64 *dir_index(void)
+{
+	return block(inode("large")->map[0]);
+}
+
+static struct pkernfs_dir_leaf *any_leaf(void)
+{
+	__le64 *slot = dir_index();
+
+	while (!*slot)
+		slot++;
+	return block(*slot);
+}
+
+static u8 *bitmap(enum pkernfs_zone_id id)
+{
+	return pkernfs_at(&fs.m, fs.m.zone[id].bitmap);
+}
+
+static u32 orphan(void)
+{
+	u32 i;
+
+	for (i = 0; i < PKERNFS_NR_ORPHAN_LISTS; i++) {
+		if (pkernfs_journal_head(&fs.m)->orphan[i])
+			return i;
+	}
+	exit(EXIT_FAILURE);
+}
+
+/* What can be repaired. */
+static void leaked_inode(void)
+{
+	pkernfs_journal_head(&fs.m)->orphan[orphan()] = 0;
+}
+
+static void leaked_small(void)
+{
+	bitmap(PKERNFS_ZONE_SMALL)[4] |= 0x80;
+}
+
+static void leaked_meta(void)
+{
+	bitmap(PKERNFS_ZONE_META)[10] |= 1;
+}
+
+static void leaked_data(void)
+{
+	bitmap(PKERNFS_ZONE_DATA)[0] |= 0x8;
+}
+
+static void unmarked_small(void)
+{
+	bitmap(PKERNFS_ZONE_SMALL)[0] &= ~1;
+}
+
+static void bits_behind_end(void)
+{
+	bitmap(PKERNFS_ZONE_DATA)[1] |= 0x80;
+}
+
+static void wrong_counter(void)
+{
+	le64_add_cpu(&pkernfs_slot(&fs.m, 3)->in_use[PKERNFS_ZONE_SMALL], 2);
+}
+
+static void file_nlink(void)
+{
+	inode("small")->nlink = cpu_to_le32(7);
+}
+
+static void dir_nlink(void)
+{
+	inode("dir")->nlink = cpu_to_le32(3);
+}
+
+static void orphan_nlink(void)
+{
+	u32 i = orphan();
+	u32 ino = le32_to_cpu(pkernfs_journal_head(&fs.m)->orphan[i]);
+
+	pkernfs_inode(&fs.m, ino)->nlink = cpu_to_le32(1);
+}
+
+static void wrong_parent(void)
+{
+	inode("dir")->parent = cpu_to_le32(lookup("large"));
+}
+
+static void orphan_neighbour(void)
+{
+	inode("small")->orphan_prev = cpu_to_le32(1);
+}
+
+static void orphan_dir(void)
+{
+	u32 ino = lookup("large");
+
+	pkernfs_journal_head(&fs.m)->orphan[ino % PKERNFS_NR_ORPHAN_LISTS] =
+		cpu_to_le32(ino);
+}
+
+/* What is for a person. */
+static void bad_mode(void)
+{
+	inode("small")->mode = 0;
+}
+
+static void bad_time(void)
+{
+	inode("small")->mtime.nsec = cpu_to_le32(1000000000);
+}
+
+static void bad_height(void)
+{
+	inode("small")->height = 5;
+}
+
+static void bad_size(void)
+{
+	inode("small")->size = cpu_to_le64(1ULL << 60);
+}
+
+static void bad_blocks(void)
+{
+	le64_add_cpu(&inode("small")->blocks, 1);
+}
+
+static void shared_block(void)
+{
+	inode("small")->map[5] = inode("small")->map[0];
+}
+
+static void outside_block(void)
+{
+	inode("small")->map[0] = cpu_to_le64((1ULL << 50) | PKERNFS_PTR_SMALL);
+}
+
+static void crooked_block(void)
+{
+	le64_add_cpu(&inode("small")->map[0], 8);
+}
+
+static void metadata_block(void)
+{
+	inode("small")->map[0] = cpu_to_le64(PKERNFS_BLOCK_SIZE |
+					     PKERNFS_PTR_SMALL);
+}
+
+static void table_at_bottom(void)
+{
+	inode("small")->map[3] =
+		cpu_to_le64(fs.m.zone[PKERNFS_ZONE_META].start |
+			    PKERNFS_PTR_TABLE);
+}
+
+static void table_in_itself(void)
+{
+	__le64 *table = block(inode("sparse")->map[0]);
+
+	table[9] = inode("sparse")->map[0];
+}
+
+static void symlink_size(void)
+{
+	inode("dir/short")->size = cpu_to_le64(5000);
+}
+
+static void symlink_block(void)
+{
+	inode("dir/long")->map[0] = 0;
+}
+
+static void symlink_zero(void)
+{
+	inode("dir/short")->symlink[2] = '\0';
+}
+
+static void leaf_used(void)
+{
+	leaf("dir")->used = cpu_to_le16(5000);
+}
+
+static void leaf_depth(void)
+{
+	leaf("dir")->depth = cpu_to_le16(1);
+}
+
+static void leaf_run(void)
+{
+	struct pkernfs_dir_leaf *l = any_leaf();
+
+	l->depth = cpu_to_le16(le16_to_cpu(l->depth) - 1);
+}
+
+static void leaf_empty(void)
+{
+	leaf("dir")->used = cpu_to_le16(sizeof(struct pkernfs_dir_leaf));
+}
+
+static void record_size(void)
+{
+	dirent("dir")->size = cpu_to_le16(20);
+}
+
+static void record_endless(void)
+{
+	dirent("dir")->size = 0;
+}
+
+static void name_invalid(void)
+{
+	dirent("dir")->name[0] = '/';
+}
+
+static void name_elsewhere(void)
+{
+	dirent("dir")->name[0] ^= 1;
+}
+
+static void name_twice(void)
+{
+	struct pkernfs_dir_leaf *l = leaf("dir");
+	struct pkernfs_dirent *d = dirent("dir");
+	u32 size = le16_to_cpu(d->size);
+
+	memcpy((void *)l + le16_to_cpu(l->used), d, size);
+	l->used = cpu_to_le16(le16_to_cpu(l->used) + size);
+	le64_add_cpu(&inode("dir")->size, 1);
+	le64_add_cpu(&d->key, 1);
+	pkernfs_inode(&fs.m, le32_to_cpu(d->ino))->nlink = cpu_to_le32(2);
+}
+
+static void name_of_nothing(void)
+{
+	dirent("dir")->ino = cpu_to_le32(200);
+}
+
+static void name_of_beyond(void)
+{
+	dirent("dir")->ino = cpu_to_le32(-1);
+}
+
+static void name_type(void)
+{
+	dirent("dir")->type ^= 2;
+}
+
+static void dir_size(void)
+{
+	le64_add_cpu(&inode("dir")->size, 1);
+}
+
+static void dir_pointer(void)
+{
+	inode("dir")->map[0] = cpu_to_le64(1ULL << 40 | 2);
+}
+
+static void dir_slot(void)
+{
+	dir_index()[7] = cpu_to_le64(2);
+}
+
+static void dir_in_itself(void)
+{
+	__le64 *index = dir_index();
+
+	index[3] = inode("large")->map[0];
+}
+
+static void dir_two_names(void)
+{
+	struct pkernfs_dirent *d = dirent("dir");
+
+	d->ino = cpu_to_le32(lookup("large"));
+	d->type = S_IFDIR >> 12;
+}
+
+/* Cut off from the root directory: "dir" is inside of itself. */
+static void dir_circle(void)
+{
+	struct pkernfs_dirent *d = dirent("dir"), *r = dirent("");
+	u32 dir = lookup("dir");
+
+	pkernfs_inode(&fs.m, le32_to_cpu(d->ino))->nlink = 0;
+	d->ino = cpu_to_le32(dir);
+	d->type = S_IFDIR >> 12;
+	while (le32_to_cpu(r->ino) != dir)
+		r = (void *)r + le16_to_cpu(r->size);
+	r->ino = 0;
+	le64_add_cpu(&pkernfs_inode(&fs.m, PKERNFS_ROOT_INO)->size, -1);
+}
+
+static void root_no_dir(void)
+{
+	pkernfs_inode(&fs.m, PKERNFS_ROOT_INO)->mode = cpu_to_le16(S_IFIFO);
+}
+
+static void orphan_nothing(void)
+{
+	u32 i = orphan();
+
+	pkernfs_journal_head(&fs.m)->orphan[i] =
+		cpu_to_le32(PKERNFS_NR_ORPHAN_LISTS * 8 + i);
+}
+
+static void orphan_circle(void)
+{
+	u32 ino = le32_to_cpu(pkernfs_journal_head(&fs.m)->orphan[orphan()]);
+
+	pkernfs_inode(&fs.m, ino)->orphan_next = cpu_to_le32(ino);
+}
+
+static void orphan_list(void)
+{
+	__le32 *head = pkernfs_journal_head(&fs.m)->orphan;
+	u32 i = orphan();
+
+	head[(i + 1) % PKERNFS_NR_ORPHAN_LISTS] = head[i];
+	head[i] = 0;
+}
+
+static void orphan_back(void)
+{
+	u32 ino = le32_to_cpu(pkernfs_journal_head(&fs.m)->orphan[orphan()]);
+
+	pkernfs_inode(&fs.m, ino)->orphan_prev =
+		cpu_to_le32(ino + PKERNFS_NR_ORPHAN_LISTS);
+}
+
+#define CASE(name, ...)	{ #name, name, __VA_ARGS__ }
+
+static const struct {
+	const char *name;
+	void (*damage)(void);
+	bool repairable;
+	const char *message;
+} kinds[] = {
+	CASE(leaked_inode, true, "in use, but has no name"),
+	CASE(leaked_small, true, "bitmap is"),
+	CASE(leaked_meta, true, "bitmap is"),
+	CASE(leaked_data, true, "bitmap is"),
+	CASE(unmarked_small, true, "bitmap is"),
+	CASE(bits_behind_end, true, "bitmap is"),
+	CASE(wrong_counter, true, "are counted"),
+	CASE(file_nlink, true, "nlink is"),
+	CASE(dir_nlink, true, "nlink is"),
+	CASE(orphan_nlink, true, "nlink is"),
+	CASE(wrong_parent, true, "parent is"),
+	CASE(orphan_neighbour, true, "as neighbour"),
+	CASE(orphan_dir, true, "neither deleted nor truncated"),
+	CASE(bad_mode, false, "mode is"),
+	CASE(bad_time, false, "time of"),
+	CASE(bad_height, false, "map of height 5"),
+	CASE(bad_size, false, "more than a file can have"),
+	CASE(bad_blocks, false, "says it has"),
+	CASE(shared_block, false, "in use already"),
+	CASE(outside_block, false, "not to a block"),
+	CASE(crooked_block, false, "not to a block"),
+	CASE(metadata_block, false, "not to a block"),
+	CASE(table_at_bottom, false, "does not belong at level"),
+	CASE(table_in_itself, false, "in use already"),
+	CASE(symlink_size, false, "symlink of 5000"),
+	CASE(symlink_block, false, "has no block"),
+	CASE(symlink_zero, false, "zero byte"),
+	CASE(leaf_used, false, "leaf of 5000"),
+	CASE(leaf_depth, false, "only leaf"),
+	CASE(leaf_run, false, "leaf of depth"),
+	CASE(leaf_empty, false, "leaf without names"),
+	CASE(record_size, false, "record of 20"),
+	CASE(record_endless, false, "record of 0"),
+	CASE(name_invalid, false, "name is not valid"),
+	CASE(name_elsewhere, false, "does not fit the name"),
+	CASE(name_twice, false, "there twice"),
+	CASE(name_of_nothing, false, "not in use"),
+	CASE(name_of_beyond, false, "not in use"),
+	CASE(name_type, false, "says type"),
+	CASE(dir_size, false, "says it has"),
+	CASE(dir_pointer, false, "not to a leaf"),
+	CASE(dir_slot, false, "does not belong into an index"),
+	CASE(dir_in_itself, false, "in use already"),
+	CASE(dir_two_names, false, "another name already"),
+	CASE(dir_circle, false, "inside of itself"),
+	CASE(root_no_dir, false, "root directory"),
+	CASE(orphan_nothing, false, "does not belong on orphan"),
+	CASE(orphan_circle, false, "does not belong on orphan"),
+	CASE(orphan_list, false, "does not belong on orphan"),
+	CASE(orphan_back, false, "is before it"),
+};
+
+static const char *expected;
+static bool reported;
+
+static void report(struct pkernfs_media *m, u32 ino, u64 offset,
+		   const char *text)
+{
+	(void)m;
+	if (expected)
+		printf("# inode %u, 0x%llx: %s\n", ino, offset, text);
+	if (expected && strstr(text, expected))
+		reported = true;
+}
+
+static void run(size_t i)
+{
+	static const struct region_options options = {
+		.data_blocks = 4, .small_size = SZ_1M, .inodes = 256,
+	};
+	struct pkernfs_check_result found, left;
+	bool sound;
+	int err;
+
+	region_create(&fs, &options);
+	populate(&fs);
+	sound = !pkernfs_check(&fs.m, 0, &found);
+	kinds[i].damage();
+	fs.m.report = report;
+	expected = kinds[i].message;
+	reported = false;
+	err = pkernfs_check(&fs.m, 0, &found);
+	tap(sound && err == -EUCLEAN && found.errors && !found.repaired &&
+	    reported, "%s is found", kinds[i].name);
+	expected = NULL;
+	pkernfs_check(&fs.m, PKERNFS_CHECK_REPAIR, &left);
+
+	/* Repair, and delete what turned out to be an orphan. */
+	err = pkernfs_check(&fs.m, 0, &left);
+	if (!err && kinds[i].repairable)
+		err = op_reclaim(&fs) ?: pkernfs_check(&fs.m, 0, &left);
+	tap(kinds[i].repairable ? !err : err == -EUCLEAN, "%s is %s",
+	    kinds[i].name, kinds[i].repairable ? "repaired" : "left alone");
+	region_destroy(&fs);
+}
+
+int main(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		run(i);
+	return tap_end();
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * File operations, composed of media/ calls the way the VFS side of pkernfs
+ * composes them: one transaction for what must be there wholly or not at all,
+ * bounded batches for the rest.
+ *
+ * Each returns 0 (or a byte count) or a negative errno. Nothing is checked here
+ * that the VFS checks before it calls a filesystem, such as permissions.
+ */
+#ifndef _OPS_H
+#define _OPS_H
+
+#include "media.h"
+
+struct fs {
+	struct pkernfs_media m;
+	s64 clock;		/* seconds; one tick for each operation */
+};
+
+#define OP_RENAME_NOREPLACE	1
+#define OP_RENAME_EXCHANGE	2
+
+int op_create(struct fs *fs, u32 dir, const char *name, u16 mode, u32 rdev,
+	      u32 *ino);
+int op_symlink(struct fs *fs, u32 dir, const char *name, const char *target,
+	       u32 *ino);
+int op_tmpfile(struct fs *fs, u16 mode, u32 *ino);
+int op_link(struct fs *fs, u32 ino, u32 dir, const char *name);
+int op_unlink(struct fs *fs, u32 dir, const char *name, u32 *ino);
+int op_rmdir(struct fs *fs, u32 dir, const char *name, u32 *ino);
+int op_rename(struct fs *fs, u32 old_dir, const char *old_name, u32 new_dir,
+	      const char *new_name, int flags, u32 *victim);
+int op_setattr(struct fs *fs, u32 ino, u16 perm, u32 uid, u32 gid);
+int op_truncate(struct fs *fs, u32 ino, u64 size);
+int op_fallocate(struct fs *fs, u32 ino, u64 pos, u64 len, bool keep_size);
+int op_punch(struct fs *fs, u32 ino, u64 pos, u64 len);
+s64 op_write(struct fs *fs, u32 ino, u64 pos, const void *buf, u64 len);
+s64 op_read(struct fs *fs, u32 ino, u64 pos, void *buf, u64 len);
+
+/* What the last close of an orphan, or a mount, does. */
+int op_evict(struct fs *fs, u32 ino);
+int op_reclaim(struct fs *fs);
+
+#endif /* _OPS_H */
