@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * edit_superblock FILE FIELD VALUE: change a field in both superblock copies of
- * a region and make the checksums fit, to see what a kernel does with media of
- * another version.
+ * edit_superblock FILE OFFSET FIELD VALUE: change a field in both superblock
+ * copies of the region at OFFSET in FILE, such as /dev/mem, and make the checksums
+ * fit, to see what a kernel does with media of another version.
  */
 #include <endian.h>
 #include <err.h>
@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "../../../../fs/pkernfs/media/format.h"
 
@@ -52,22 +51,22 @@ static void set_field(struct pkernfs_sb *sb, const char *field, uint64_t value)
 int main(int argc, char **argv)
 {
 	const size_t len = PKERNFS_SB_BACKUP_OFFSET + PKERNFS_BLOCK_SIZE;
-	uint64_t value;
+	uint64_t offset, value;
 	char *region;
 	int fd;
 
-	if (argc != 4)
-		errx(2, "usage: edit_superblock FILE FIELD VALUE");
-	value = strtoull(argv[3], NULL, 0);
+	if (argc != 5)
+		errx(2, "usage: edit_superblock FILE OFFSET FIELD VALUE");
+	offset = strtoull(argv[2], NULL, 0);
+	value = strtoull(argv[4], NULL, 0);
 	fd = open(argv[1], O_RDWR);
 	if (fd < 0)
 		err(1, "%s", argv[1]);
-	region = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	region = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		      offset);
 	if (region == MAP_FAILED)
 		err(1, "mmap %s", argv[1]);
-	set_field((void *)(region + PKERNFS_SB_OFFSET), argv[2], value);
-	set_field((void *)(region + PKERNFS_SB_BACKUP_OFFSET), argv[2], value);
-	if (msync(region, len, MS_SYNC) || close(fd))
-		err(1, "%s", argv[1]);
+	set_field((void *)(region + PKERNFS_SB_OFFSET), argv[3], value);
+	set_field((void *)(region + PKERNFS_SB_BACKUP_OFFSET), argv[3], value);
 	return 0;
 }
