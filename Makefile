@@ -3,7 +3,7 @@
 # The commands of this repo. Each is a script in scripts/.
 
 # The kernel tree, and how test guests run; see `make help`.
-export KSRC ACCEL
+export KSRC ACCEL SOAK SOAK_SECONDS
 
 .PHONY: help
 help:
@@ -11,6 +11,8 @@ help:
 	@echo
 	@echo '  make demo          see a region survive a kexec, in a QEMU guest'
 	@echo '  make test          run every test; ends with "N passed, N failed"'
+	@echo '  make crash-sweep   stop metadata changes at every store, in user space'
+	@echo '  make soak          the long variants: model test, crash sweep, kexecs, panics'
 	@echo '  make lint          check the source without running it'
 	@echo '  make install-to KSRC=DIR'
 	@echo '                     put pkernfs into your own kernel tree'
@@ -24,6 +26,9 @@ help:
 	@echo '  KSRC=DIR           a kernel source tree, v6.8 to 6.12, only read (except'
 	@echo '                     by install-to). Default: the package linux-source-6.12'
 	@echo '  ACCEL=kvm|tcg      how QEMU runs guests. Default: kvm if it works'
+	@echo '  SOAK=N SOAK_SECONDS=N'
+	@echo '                     how long soak runs: guests N times as long as in'
+	@echo '                     test, in user space N seconds each. Default: 10, 600'
 	@echo
 	@echo 'One test again, on what is built: scripts/qemu-kexec-test.sh NAME'
 	@echo 'Tests are the files of scripts/guest/tests/.'
@@ -35,6 +40,14 @@ demo:
 .PHONY: test
 test:
 	@scripts/run-tests.sh
+
+.PHONY: soak
+soak:
+	@scripts/run-tests.sh soak
+
+.PHONY: crash-sweep
+crash-sweep: deps
+	@$(MAKE) -s -C tools/testing/pkernfs BUILD=$(CURDIR)/build/user crash-sweep
 
 .PHONY: deps
 deps:

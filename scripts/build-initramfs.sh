@@ -45,7 +45,7 @@ copy_selftests() {
 
 pack() {
 	rm -rf "$ROOT"
-	mkdir -p "$ROOT"/{bin,dev,proc,sys,tmp,mnt,pkernfs/tests,pkernfs/selftests}
+	mkdir -p "$ROOT"/{bin,dev,proc,sys,tmp,mnt,pkernfs/{tests,selftests,golden}}
 	copy_program "$(command -v busybox)"
 	"$ROOT/bin/busybox" --list | grep -vx busybox |
 		sed "s|.*|$ROOT/bin/&|" | xargs -n 1 ln -s busybox
@@ -56,6 +56,7 @@ pack() {
 	cp "$REPO/scripts/guest/lib.sh" "$ROOT/pkernfs/"
 	cp "$REPO"/scripts/guest/*.sh "$REPO"/scripts/guest/tests/*.sh "$ROOT/pkernfs/tests/"
 	copy_selftests
+	cp "$REPO"/tools/testing/pkernfs/golden/*.gz "$ROOT/pkernfs/golden/"
 	(cd "$ROOT" && find . | cpio -o -H newc -R 0:0 --quiet) |
 		gzip -1 >"$KDIR/initramfs.cpio.gz"
 }

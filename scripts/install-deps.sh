@@ -16,6 +16,7 @@ NEEDS='
 	patch: patch
 	perl: perl
 	python3: python3
+	python3-docutils: rst2html
 	bc: bc
 	bison: bison
 	flex: flex

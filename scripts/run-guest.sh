@@ -7,7 +7,8 @@
 #   serial.log  the log of all its kernels
 #   qemu.log    QEMU's own complaints
 # and adds to the verdicts what only the host can see: that the guest ran to
-# its end, and that its kernels logged no warning. ACCEL is tcg or kvm.
+# its end, and that its kernels logged no warning. ACCEL is tcg or kvm. SOAK is
+# how many times longer tests run that can run as long as one likes.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -15,6 +16,7 @@ set -euo pipefail
 find_kernel
 TEST=$1
 DIR=$2
+SOAK=${SOAK:-1}
 KERNEL=$KDIR/obj/arch/x86/boot/bzImage
 INITRD=$KDIR/initramfs.cpio.gz
 
@@ -29,6 +31,7 @@ TROUBLE+='|Bad page|scheduling while atomic|sleeping function|nobody cared|traps
 read_settings() {
 	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS=''
 	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS)=' "$TEST")"
+	TIMEOUT=$((TIMEOUT * SOAK))
 }
 
 boot() {
@@ -40,7 +43,7 @@ boot() {
 	# that runs eight times too fast; so it has to use the HPET.
 	[[ $ACCEL != tcg ]] || append+=" tsc=unstable"
 	append+=" pkernfs_test.name=$(basename "$TEST" .sh)"
-	append+=" pkernfs_test.boot=1 pkernfs_test.count=0 $CMDLINE"
+	append+=" pkernfs_test.boot=1 pkernfs_test.count=0 pkernfs_test.soak=$SOAK $CMDLINE"
 	args=(
 		-machine pc -accel "$ACCEL" -cpu max -smp "$SMP" -m "$MEM"
 		-nodefaults -no-user-config -display none -no-reboot
@@ -78,7 +81,7 @@ judge_end() {
 		why="hung: no end after $TIMEOUT s"
 	elif [[ $status -ne 0 ]]; then
 		why="QEMU failed with status $status"
-	elif grep -q 'Kernel panic' "$DIR/serial.log"; then
+	elif grep 'Kernel panic' "$DIR/serial.log" | grep -qvE "${LOG_ALLOW:-^$}"; then
 		why="its kernel panicked"
 	elif ! grep -qx '# done' "$DIR/tap"; then
 		why="stopped before the test was done"

@@ -3,10 +3,14 @@
 #
 # make test: every level of tests, fastest first. Installs and builds what they
 # need. The last line is the sum, and the exit status follows it.
+#
+# make soak, run-tests.sh soak: the long variants of those that have one. SOAK is
+# how many times longer guests run, SOAK_SECONDS how long each in user space.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+MODE=${1:-test}
 started=$(now)
 passed=0 failed=0 skipped=0
 table=
@@ -53,13 +57,28 @@ build() {
 	"$REPO/scripts/build-kernel.sh" && "$REPO/scripts/build-initramfs.sh"
 }
 
+user_tests() {
+	local target=check
+
+	[[ $MODE != soak ]] || target=soak
+	make -s -C "$REPO/tools/testing/pkernfs" BUILD="$BUILD/user" $target
+}
+
+guest_tests() {
+	if [[ $MODE == soak ]]; then
+		SOAK=${SOAK:-10} "$REPO/scripts/qemu-kexec-test.sh" workload panic
+	else
+		"$REPO/scripts/qemu-kexec-test.sh"
+	fi
+}
+
 "$REPO/scripts/install-deps.sh"
 "$REPO/scripts/prepare-kernel.sh"
-[[ ! -f $REPO/scripts/lint.sh ]] || level lint "$REPO/scripts/lint.sh" || :
-[[ ! -d $REPO/tools/testing/pkernfs ]] ||
-	level user make --no-print-directory -C "$REPO/tools/testing/pkernfs" check || :
+[[ $MODE == soak || ! -f $REPO/scripts/lint.sh ]] ||
+	level lint "$REPO/scripts/lint.sh" || :
+[[ ! -d $REPO/tools/testing/pkernfs ]] || level user user_tests || :
 if level build build; then
-	level guest "$REPO/scripts/qemu-kexec-test.sh" || :
+	level guest guest_tests || :
 else
 	echo "guest tests cannot run without a kernel"
 fi

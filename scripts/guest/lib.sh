@@ -4,7 +4,7 @@
 # What tests in the guest use. A test is a file that defines boot1, boot2, ...,
 # run in the first, second, ... kernel; see tests/smoke.sh for a small one.
 #
-#   check NAME COMMAND...             passes when COMMAND succeeds
+#   check NAME COMMAND...             passes, and returns 0, when COMMAND succeeds
 #   check_fails NAME TEXT COMMAND...  passes when COMMAND fails and TEXT is in
 #                                     its output or in what the kernel logs
 #   ok NAME | not_ok NAME             a verdict reached in another way
@@ -14,6 +14,9 @@
 #                                     kexec_file_load (default), -c by
 #                                     kexec_load; CMDLINE replaces the test's
 #                                     own ("$CMDLINE nokaslr" extends it)
+#   load_kernel [-s|-c|-p] [CMDLINE]  the first half of next_kernel; -p loads the
+#                                     kernel that a panic starts
+#   start_kernel                      the second half
 #   done_testing                      the end, implied after the last bootN
 #
 # Commands must not read CMDLINE's pkernfs_test.*: those are the harness's.
@@ -70,6 +73,7 @@ check() {
 	not_ok "$name"
 	note "  exit status $status of: $*"
 	explain /tmp/out
+	return 1
 }
 
 check_fails() {
@@ -92,50 +96,72 @@ check_fails() {
 
 # Everything before pkernfs_test.* is the harness's own, kept for each kernel.
 next_cmdline() {
-	local base
+	local base soak
 
 	base=$(sed 's/ pkernfs_test\..*//' /proc/cmdline)
+	soak=$(param soak)
 	echo "$base pkernfs_test.name=$NAME pkernfs_test.boot=$((BOOT + 1))" \
-		"pkernfs_test.count=$COUNT $1"
+		"pkernfs_test.count=$COUNT pkernfs_test.soak=$soak $1"
 }
 
-next_kernel() {
-	local how=-s
+load_kernel() {
+	local how='-s -l'
 
 	case ${1-} in
 	-s | -c)
-		how=$1
+		how="$1 -l"
+		shift
+		;;
+	-p)
+		how='-s -p'
 		shift
 		;;
 	esac
 	# The disks have them; kexec_file_load wants regular files.
 	cat /dev/vda >/tmp/kernel
 	cat /dev/vdb >/tmp/initrd
-	if ! kexec "$how" -l /tmp/kernel --initrd=/tmp/initrd \
+	# shellcheck disable=SC2086 # these are two options
+	if ! kexec $how /tmp/kernel --initrd=/tmp/initrd \
 		--command-line="$(next_cmdline "${1-$CMDLINE}")" >/tmp/out 2>&1; then
 		not_ok "kexec $how loads kernel $((BOOT + 1))"
 		explain /tmp/out
 		done_testing
 	fi
+	rm /tmp/kernel /tmp/initrd
 	note "kexec $how"
-	sync
+}
+
+start_kernel() {
+	drain_tap
 	kexec -e >/tmp/out 2>&1
 	not_ok "kexec -e starts kernel $((BOOT + 1))"
 	explain /tmp/out
 	done_testing
 }
 
+next_kernel() {
+	load_kernel "$@"
+	start_kernel
+}
+
+# A kernel that ends at once would lose what the port has not sent: stty waits.
+drain_tap() {
+	stty -F $TAP -onlcr
+}
+
+# Off, not reboot: there are tests in which the machine survives a reset.
 done_testing() {
 	tap "1..$COUNT"
 	tap "# done"
-	reboot -f
+	drain_tap
+	poweroff -f
 }
 
 run_test() {
 	NAME=$(param name)
 	BOOT=$(param boot)
 	COUNT=$(param count)
-	stty -F $TAP -onlcr
+	drain_tap
 	exec 3>$TAP
 	note "kernel $BOOT: $(uname -r)"
 	# shellcheck source=/dev/null

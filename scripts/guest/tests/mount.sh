@@ -63,6 +63,15 @@ boot1() {
 	umount /mnt
 	check_fails "a larger layout than the region's" "only -o format changes that" \
 		mount -t pkernfs -o inodes=6000 pkernfs0 /mnt
+	mkdir /tmp/a /tmp/b
+	check "two processes can mount and unmount at once" sh -c '
+		loop() {
+			for i in $(seq 40); do
+				mount -t pkernfs pkernfs0 $1 && umount $1 || exit 1
+			done
+		}
+		loop /tmp/a & pid=$!
+		loop /tmp/b && wait $pid'
 	check "the region stays claimed when it is unmounted" \
 		grep -q '40000000-4fffffff : pkernfs0' /proc/iomem
 }
