@@ -79,8 +79,10 @@ nothing() {
 
 checkpatch_files() {
 	cd "$KDIR/src"
-	new_files | xargs -n 4 -P "$(nproc)" \
+	new_files | grep -v "^$HARNESS/" | xargs -n 4 -P "$(nproc)" \
 		scripts/checkpatch.pl --strict --show-types --quiet --file
+	new_files | grep "^$HARNESS/" | grep -v /golden/ | xargs -n 8 -P "$(nproc)" scripts/checkpatch.pl \
+		--strict --show-types --quiet --ignore "$HARNESS_IGNORES" --file
 }
 
 # These become patches with a message and a sign-off in the series, where
@@ -138,7 +140,8 @@ spdx() {
 		all_files | grep -E '(^|/)(Makefile|Kconfig)$'
 	} | sort -u | while IFS= read -r file; do
 		# kselftest's config files are lists of symbols and nothing else.
-		[[ $file == */config ]] ||
+		# Golden images and their lists are data.
+		[[ $file == */config || $file == */golden/v* ]] ||
 			head -n 2 "$file" | grep -q SPDX-License-Identifier || echo "$file"
 	done | nothing "these lack an SPDX-License-Identifier in the first two lines"
 }

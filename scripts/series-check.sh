@@ -82,8 +82,11 @@ closed() {
 # checkpatch PATCH: FILE_PATH_CHANGES asks of each patch with a new file whether
 # MAINTAINERS needs an update. maintained() answers that, for each file.
 checkpatch() {
+	local ignores=FILE_PATH_CHANGES
+
 	cd "$TREE"
-	scripts/checkpatch.pl --strict --show-types --ignore FILE_PATH_CHANGES "$1"
+	! grep -q "^diff --git a/$HARNESS/" "$1" || ignores+=,$HARNESS_IGNORES
+	scripts/checkpatch.pl --strict --show-types --ignore "$ignores" "$1"
 }
 
 # maintained PATCH: MAINTAINERS, as of this patch, names each file it adds.

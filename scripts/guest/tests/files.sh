@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=dash disable=SC2034
+# shellcheck shell=dash disable=SC2034,SC2012,SC2016
 #
 # Files, directories, links and what is open but unlinked, across two kexecs.
 
@@ -34,7 +34,7 @@ populate() {
 	dd if=/dev/urandom of=/mnt/a/large bs=1M count=9 2>/dev/null
 	dd if=/dev/urandom of=/mnt/a/sparse bs=4096 seek=1000 count=3 2>/dev/null
 	for i in $(seq 300); do
-		echo "$i" >/mnt/many/file$i
+		echo "$i" >"/mnt/many/file$i"
 	done
 	chown 5:6 /mnt/a/small
 	chmod 2755 /mnt/many

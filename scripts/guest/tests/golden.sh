@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=dash disable=SC2034
+# shellcheck shell=dash disable=SC2034,SC2012,SC2016
 #
 # An image of format version 1 that was made once and is never made again: kernel 1
 # puts it into memory, kernel 2 mounts it. One transaction in it is interrupted,

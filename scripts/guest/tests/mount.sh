@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=dash disable=SC2034
+# shellcheck shell=dash disable=SC2034,SC2016
 #
 # Mounting: one superblock a region, options, remount, who may mount.
 

@@ -10,7 +10,7 @@ build=${BUILD:-build}/broken
 n=0
 failed=0
 
-rm -rf "$build/media"
+rm -rf "${build:?}/media"
 mkdir -p "$build"
 cp -r $media "$build/media"
 

@@ -40,6 +40,7 @@ overwrite()
 {
 	offset=$1
 	shift
+	# shellcheck disable=SC2059 # the format is the bytes
 	printf "$@" | dd of="$image" bs=1 seek="$offset" conv=notrunc status=none
 }
 
