@@ -12,7 +12,7 @@ MEM=2G
 SMP=3
 CMDLINE="memmap=256M!1G pkernfs=256M!1G crashkernel=192M"
 QEMU_ARGS="-action reboot=reset"
-TIMEOUT=300
+TIMEOUT=600
 LOG_ALLOW='Kernel panic - not syncing: sysrq triggered crash|Call Trace'
 PANICS=$((10 * $(param soak)))
 

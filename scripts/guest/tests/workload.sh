@@ -8,7 +8,7 @@ MEM=2G
 # One CPU stops the kernel while the others work.
 SMP=3
 CMDLINE="memmap=256M!1G pkernfs=256M!1G"
-TIMEOUT=240
+TIMEOUT=600
 KERNELS=$((10 * $(param soak)))
 
 # shellcheck source=scripts/guest/workload-lib.sh
