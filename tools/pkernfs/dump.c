@@ -13,18 +13,6 @@
 #include "image.h"
 #include "internal.h"
 
-static const char * const area_names[PKERNFS_NR_AREAS] = {
-	[PKERNFS_AREA_JOURNAL]		= "journal",
-	[PKERNFS_AREA_INODE_BITMAP]	= "inode bitmap",
-	[PKERNFS_AREA_META_BITMAP]	= "meta bitmap",
-	[PKERNFS_AREA_SMALL_BITMAP]	= "small bitmap",
-	[PKERNFS_AREA_DATA_BITMAP]	= "data bitmap",
-	[PKERNFS_AREA_INODES]		= "inode table",
-	[PKERNFS_AREA_META]		= "meta zone",
-	[PKERNFS_AREA_SMALL]		= "small zone",
-	[PKERNFS_AREA_DATA]		= "data zone",
-};
-
 static const char * const zone_names[PKERNFS_NR_ZONES] = {
 	[PKERNFS_ZONE_INODES]	= "inodes",
 	[PKERNFS_ZONE_META]	= "meta blocks",
@@ -72,7 +60,7 @@ static void print_superblock(const struct pkernfs_media *m)
 	       m->state.generation, m->state.mounts);
 	for (i = 0; i < PKERNFS_NR_AREAS; i++)
 		printf("  0x%010llx %12llu  %s\n", m->geo.area[i].start,
-		       m->geo.area[i].size, area_names[i]);
+		       m->geo.area[i].size, pkernfs_area_names[i]);
 }
 
 static const char *undo_name(u8 type)

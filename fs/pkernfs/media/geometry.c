@@ -25,7 +25,7 @@
 /* Far beyond any physical address; keeps all sums below clear of overflow. */
 #define PKERNFS_MAX_SIZE	BIT_ULL(60)
 
-static const char * const area_names[PKERNFS_NR_AREAS] = {
+const char * const pkernfs_area_names[PKERNFS_NR_AREAS] = {
 	[PKERNFS_AREA_JOURNAL]		= "journal",
 	[PKERNFS_AREA_INODE_BITMAP]	= "inode bitmap",
 	[PKERNFS_AREA_META_BITMAP]	= "meta bitmap",
@@ -169,7 +169,7 @@ static int check_order(u64 size, const struct pkernfs_geometry *geo,
 		    !IS_ALIGNED(a->start | a->size, PKERNFS_BLOCK_SIZE))
 			return pkernfs_refuse(why, -EUCLEAN,
 					      "%s of 0x%llx bytes at 0x%llx does not fit between 0x%llx and 0x%llx",
-					      area_names[i], a->size, a->start,
+					      pkernfs_area_names[i], a->size, a->start,
 					      end, size);
 		end = a->start + a->size;
 	}
@@ -190,7 +190,7 @@ static int check_bitmap(const struct pkernfs_geometry *geo,
 	if (geo->area[bitmap].size < bitmap_bytes(bits))
 		return pkernfs_refuse(why, -EUCLEAN,
 				      "%s of 0x%llx bytes is too small for %llu bits",
-				      area_names[bitmap],
+				      pkernfs_area_names[bitmap],
 				      geo->area[bitmap].size, bits);
 	return 0;
 }

@@ -164,6 +164,7 @@ void pkernfs_sb_format(struct pkernfs_media *m, const struct pkernfs_attr *root)
 void pkernfs_sb_write_state(struct pkernfs_media *m);
 
 /* geometry.c */
+extern const char * const pkernfs_area_names[PKERNFS_NR_AREAS];
 int pkernfs_geometry_plan(u64 phys, u64 size,
 			  const struct pkernfs_format_options *options,
 			  struct pkernfs_geometry *geo,
