@@ -106,21 +106,6 @@ static int zero_gap(struct inode *inode, loff_t pos)
 	return zero_range(inode, i_size_read(inode), pos);
 }
 
-static int change_size(struct inode *inode, loff_t size)
-{
-	struct pkernfs_tx tx;
-	int err;
-
-	err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
-	if (err)
-		return err;
-	err = pkernfs_set_size(&tx, inode, size);
-	err = pkernfs_tx_end(&tx, err);
-	if (!err)
-		i_size_write(inode, size);
-	return err;
-}
-
 /**
  * pkernfs_free_pages() - free blocks of a file
  * @inode: a regular file, locked exclusively or without users
@@ -211,7 +196,7 @@ int pkernfs_truncate(struct inode *inode, loff_t size)
 	if (size <= i_size_read(inode))
 		return shrink(inode, size);
 	err = zero_gap(inode, size);
-	return err ?: change_size(inode, size);
+	return err ?: pkernfs_change_size(inode, size);
 }
 
 static ssize_t copy_out(struct inode *inode, loff_t pos, struct iov_iter *to)
@@ -346,7 +331,7 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	}
 	ret = copy_in(inode, iocb, from);
 	if (ret > 0 && iocb->ki_pos + ret > i_size_read(inode))
-		err = change_size(inode, iocb->ki_pos + ret);
+		err = pkernfs_change_size(inode, iocb->ki_pos + ret);
 	pkernfs_refresh_inode(inode);
 	if (err)
 		return err;
@@ -411,7 +396,7 @@ static int allocate(struct inode *inode, int mode, loff_t pos, loff_t end)
 	if (!err)
 		err = fill_holes(inode, pos, end, max(size, end));
 	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > size)
-		err = change_size(inode, end);
+		err = pkernfs_change_size(inode, end);
 	return err;
 }
 

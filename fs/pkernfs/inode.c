@@ -119,6 +119,28 @@ int pkernfs_set_size(struct pkernfs_tx *tx, struct inode *inode, loff_t size)
 	return pkernfs_inode_write(tx, inode->i_ino, &attr);
 }
 
+/**
+ * pkernfs_change_size() - pkernfs_set_size() in a transaction of its own
+ * @inode: the inode, locked; its size follows
+ * @size: bytes; may be what it is, to write the rest
+ *
+ * Return: 0, -EUCLEAN for damaged media, or an error of the journal.
+ */
+int pkernfs_change_size(struct inode *inode, loff_t size)
+{
+	struct pkernfs_tx tx;
+	int err;
+
+	err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
+	if (err)
+		return err;
+	err = pkernfs_set_size(&tx, inode, size);
+	err = pkernfs_tx_end(&tx, err);
+	if (!err)
+		i_size_write(inode, size);
+	return err;
+}
+
 static void set_operations(struct inode *inode)
 {
 	switch (inode->i_mode & S_IFMT) {
@@ -351,18 +373,6 @@ static void reload_owner(struct inode *inode)
 	load_attr(inode, &attr);
 }
 
-static int store_owner(struct inode *inode)
-{
-	struct pkernfs_tx tx;
-	int err;
-
-	err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
-	if (err)
-		return err;
-	err = pkernfs_set_size(&tx, inode, i_size_read(inode));
-	return pkernfs_tx_end(&tx, err);
-}
-
 /**
  * pkernfs_setattr() - chmod, chown, utimensat, truncate
  * @idmap: idmap of the mount
@@ -384,7 +394,7 @@ int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 	if (attr->ia_valid & ATTR_SIZE)
 		err = pkernfs_truncate(inode, attr->ia_size);
 	else
-		err = store_owner(inode);
+		err = pkernfs_change_size(inode, i_size_read(inode));
 	if (err)
 		reload_owner(inode);
 	return err;

@@ -100,6 +100,7 @@ void pkernfs_refresh_inode(struct inode *inode);
 int pkernfs_change_inode(struct pkernfs_tx *tx, struct inode *inode, int nlink,
 			 int flags);
 int pkernfs_set_size(struct pkernfs_tx *tx, struct inode *inode, loff_t size);
+int pkernfs_change_size(struct inode *inode, loff_t size);
 void pkernfs_evict_inode(struct inode *inode);
 void pkernfs_reclaim_orphans(struct super_block *sb);
 int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
