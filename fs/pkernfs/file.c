@@ -57,6 +57,28 @@ static int find(struct inode *inode, loff_t pos, size_t len, struct stretch *s)
 	return err;
 }
 
+/*
+ * Put a data block where small blocks around @pos keep one from being allocated.
+ * The inode is locked exclusively.
+ */
+static int promote(struct inode *inode, loff_t pos)
+{
+	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
+	struct pkernfs_tx tx;
+	u32 orphan;
+	int err;
+
+	err = pkernfs_tx_begin(m, &tx);
+	if (err)
+		return err;
+	err = pkernfs_map_promote(&tx, inode->i_ino, page_of(pos), &orphan);
+	err = pkernfs_tx_end(&tx, err);
+	/* If it cannot be deleted now, it is an orphan that the next mount finds. */
+	if (!err)
+		pkernfs_delete_inode(m, orphan, S_IFREG);
+	return err;
+}
+
 /* Fill the hole at @pos. The inode is locked exclusively. */
 static int fill_hole(struct inode *inode, loff_t pos, size_t len,
 		     loff_t size_after, struct stretch *s)
@@ -75,7 +97,10 @@ static int fill_hole(struct inode *inode, loff_t pos, size_t len,
 	err = pkernfs_tx_end(&tx, err);
 	if (!err)
 		extent_to_stretch(m, &extent, pos, len, s);
-	return err;
+	if (err != -ENOSPC)
+		return err;
+	err = promote(inode, pos);
+	return err ?: find(inode, pos, len, s);
 }
 
 /* Zero what is not a hole from @pos up to @end. The inode is locked exclusively. */
@@ -108,7 +133,8 @@ static int zero_gap(struct inode *inode, loff_t pos)
 
 /**
  * pkernfs_free_pages() - free blocks of a file
- * @inode: a regular file, locked exclusively or without users
+ * @m: the region
+ * @ino: inode number of a regular file, locked exclusively or without users
  * @first: first page
  * @end: page behind the last one
  *
@@ -116,16 +142,16 @@ static int zero_gap(struct inode *inode, loff_t pos)
  *
  * Return: 0, -EUCLEAN, or an error of the journal.
  */
-int pkernfs_free_pages(struct inode *inode, u64 first, u64 end)
+int pkernfs_free_pages(struct pkernfs_media *m, u32 ino, u64 first, u64 end)
 {
 	struct pkernfs_tx tx;
 	int more, err;
 
 	do {
-		err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
+		err = pkernfs_tx_begin(m, &tx);
 		if (err)
 			return err;
-		more = pkernfs_map_punch(&tx, inode->i_ino, &first, end);
+		more = pkernfs_map_punch(&tx, ino, &first, end);
 		err = pkernfs_tx_end(&tx, min(more, 0));
 		cond_resched();
 	} while (!err && more);
@@ -142,14 +168,16 @@ int pkernfs_free_pages(struct inode *inode, u64 first, u64 end)
  */
 int pkernfs_finish_truncate(struct inode *inode)
 {
+	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
 	struct pkernfs_tx tx;
 	int err;
 
-	err = pkernfs_free_pages(inode, pages_up_to(i_size_read(inode)),
+	err = pkernfs_free_pages(m, inode->i_ino,
+				 pages_up_to(i_size_read(inode)),
 				 PKERNFS_MAX_FILE_PAGES);
 	if (err)
 		return err;
-	err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
+	err = pkernfs_tx_begin(m, &tx);
 	if (err)
 		return err;
 	err = pkernfs_orphan_del(&tx, inode->i_ino);
@@ -159,10 +187,11 @@ int pkernfs_finish_truncate(struct inode *inode)
 /* The new size and the promise to free the rest go together. */
 static int shrink(struct inode *inode, loff_t size)
 {
+	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
 	struct pkernfs_tx tx;
 	int err;
 
-	err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
+	err = pkernfs_tx_begin(m, &tx);
 	if (err)
 		return err;
 	err = pkernfs_set_size(&tx, inode, size);
@@ -176,7 +205,7 @@ static int shrink(struct inode *inode, loff_t size)
 	if (inode->i_nlink)
 		err = pkernfs_finish_truncate(inode);
 	else
-		err = pkernfs_free_pages(inode, pages_up_to(size),
+		err = pkernfs_free_pages(m, inode->i_ino, pages_up_to(size),
 					 PKERNFS_MAX_FILE_PAGES);
 	pkernfs_refresh_inode(inode);
 	return err;
@@ -377,7 +406,8 @@ static int punch(struct inode *inode, loff_t pos, loff_t end)
 {
 	int err;
 
-	err = pkernfs_free_pages(inode, pages_up_to(pos), page_of(end));
+	err = pkernfs_free_pages(pkernfs_media(inode->i_sb), inode->i_ino,
+				 pages_up_to(pos), page_of(end));
 	return err ?: zero_range(inode, pos, end);
 }
 

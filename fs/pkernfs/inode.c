@@ -278,24 +278,30 @@ void pkernfs_discard_inode(struct inode *inode)
 	discard_new_inode(inode);
 }
 
-/* Free what is left of an inode that has no name and no user any more. */
-static int delete_inode(struct inode *inode)
+/**
+ * pkernfs_delete_inode() - free what is left of an inode
+ * @m: the region
+ * @ino: number of an inode that has no name and no user any more
+ * @mode: its mode
+ *
+ * Return: 0, -EUCLEAN, or an error of the journal. It is an orphan then as before.
+ */
+int pkernfs_delete_inode(struct pkernfs_media *m, u32 ino, umode_t mode)
 {
-	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
 	struct pkernfs_tx tx;
 	int err;
 
-	if (S_ISREG(inode->i_mode)) {
-		err = pkernfs_free_pages(inode, 0, PKERNFS_MAX_FILE_PAGES);
+	if (S_ISREG(mode)) {
+		err = pkernfs_free_pages(m, ino, 0, PKERNFS_MAX_FILE_PAGES);
 		if (err)
 			return err;
 	}
 	err = pkernfs_tx_begin(m, &tx);
 	if (err)
 		return err;
-	err = pkernfs_orphan_del(&tx, inode->i_ino);
+	err = pkernfs_orphan_del(&tx, ino);
 	if (!err)
-		err = pkernfs_inode_free(&tx, inode->i_ino);
+		err = pkernfs_inode_free(&tx, ino);
 	return pkernfs_tx_end(&tx, err);
 }
 
@@ -311,7 +317,8 @@ void pkernfs_evict_inode(struct inode *inode)
 	truncate_inode_pages_final(&inode->i_data);
 	if (!inode->i_nlink && !is_bad_inode(inode) && !sb_rdonly(inode->i_sb)) {
 		sb_start_intwrite(inode->i_sb);
-		delete_inode(inode);
+		pkernfs_delete_inode(pkernfs_media(inode->i_sb), inode->i_ino,
+				     inode->i_mode);
 		sb_end_intwrite(inode->i_sb);
 	}
 	clear_inode(inode);

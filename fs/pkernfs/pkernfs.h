@@ -101,6 +101,7 @@ int pkernfs_change_inode(struct pkernfs_tx *tx, struct inode *inode, int nlink,
 			 int flags);
 int pkernfs_set_size(struct pkernfs_tx *tx, struct inode *inode, loff_t size);
 int pkernfs_change_size(struct inode *inode, loff_t size);
+int pkernfs_delete_inode(struct pkernfs_media *m, u32 ino, umode_t mode);
 void pkernfs_evict_inode(struct inode *inode);
 void pkernfs_reclaim_orphans(struct super_block *sb);
 int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
@@ -119,7 +120,7 @@ extern const struct file_operations pkernfs_dir_operations;
 /* file.c */
 extern const struct file_operations pkernfs_file_operations;
 extern const struct inode_operations pkernfs_file_inode_operations;
-int pkernfs_free_pages(struct inode *inode, u64 first, u64 end);
+int pkernfs_free_pages(struct pkernfs_media *m, u32 ino, u64 first, u64 end);
 int pkernfs_truncate(struct inode *inode, loff_t size);
 int pkernfs_finish_truncate(struct inode *inode);
 

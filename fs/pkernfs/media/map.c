@@ -403,9 +403,9 @@ static int alloc_type(struct pkernfs_tx *tx, u32 ino,
  * zeroes. The caller holds the inode exclusively until the transaction ends, and
  * continues with another transaction while pages are missing.
  *
- * Return: 0; -ENOSPC when there is no block left that can be used here, or no
- * meta block; -EFBIG beyond the largest file; -ESTALE; -EINVAL for another type;
- * -EUCLEAN.
+ * Return: 0; -ENOSPC when there is no block left that can be used here, see
+ * pkernfs_map_promote(), or no meta block; -EFBIG beyond the largest file;
+ * -ESTALE; -EINVAL for another type; -EUCLEAN.
  */
 int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 		      u64 size_after, struct pkernfs_extent *extent)
@@ -426,6 +426,132 @@ int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 	if (err == -ENOSPC)
 		err = alloc_type(tx, ino, inode, page, max_pages, second);
 	return err ?: pkernfs_map_lookup(tx->m, ino, page, max_pages, extent);
+}
+
+/*
+ * Copy the small blocks from @c on, to the end of the table, to the data block at
+ * @offset; holes become zeroes. Adds to *@blocks what there is at @c and below.
+ */
+static int copy_table(struct pkernfs_media *m, u32 ino, struct map_cursor c,
+		      u64 offset, u64 *blocks)
+{
+	u64 size = level_pages(c.level) << PKERNFS_BLOCK_SHIFT;
+	u64 entry;
+	int err;
+
+	for (; c.index < c.count; c.index++, offset += size) {
+		err = read_entry(m, ino, &c, &entry);
+		if (err)
+			return err;
+		if (!entry) {
+			zero(m, offset, size);
+			continue;
+		}
+		++*blocks;
+		if (!c.level) {
+			memcpy(pkernfs_at(m, offset),
+			       pkernfs_at(m, pkernfs_ptr_offset(entry)), size);
+			continue;
+		}
+		err = copy_table(m, ino, table_cursor(m, &c, entry, 0), offset,
+				 blocks);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Give the table at @c, where data blocks stand, to a new inode without links.
+ * @blocks: its own, and what is below.
+ */
+static int give_table(struct pkernfs_tx *tx, const struct map_cursor *c,
+		      u64 blocks, u32 ino)
+{
+	struct pkernfs_inode *inode = pkernfs_inode(tx->m, ino);
+
+	/* Nothing leads to the inode until it is on the list. */
+	inode->height = c->level;
+	inode->map[0] = c->entries[c->index];
+	inode->blocks = cpu_to_le64(blocks);
+	return pkernfs_orphan_add(tx, ino);
+}
+
+/* Put a data block in the place of the table at @c. */
+static int replace_table(struct pkernfs_tx *tx, u32 ino,
+			 struct pkernfs_inode *inode,
+			 const struct map_cursor *c, u32 *orphan)
+{
+	struct pkernfs_attr attr = { .mode = S_IFREG };
+	u64 n, got, offset, blocks = 1;
+	int err;
+
+	err = pkernfs_alloc(tx, PKERNFS_ZONE_DATA, 1, &n, &got);
+	if (!err)
+		err = pkernfs_inode_create(tx, &attr, orphan);
+	if (err)
+		return err;
+	offset = pkernfs_block_offset(tx->m, PKERNFS_ZONE_DATA, n);
+	err = copy_table(tx->m, ino, table_cursor(tx->m, c, entry_of(c), 0),
+			 offset, &blocks);
+	/* Others wait for the orphan list from here on: after the copying. */
+	if (!err)
+		err = give_table(tx, c, blocks, *orphan);
+	/* Saving orders: the copy is whole when it is linked. */
+	if (!err)
+		err = pkernfs_tx_set_le64(tx, &c->entries[c->index],
+					  offset | PKERNFS_PTR_DATA);
+	return err ?: pkernfs_inode_add_blocks(tx, inode,
+					       level_pages(c->level) - blocks);
+}
+
+/**
+ * pkernfs_map_promote() - put a data block where a file has small blocks
+ * @tx: the transaction
+ * @ino: inode number of a regular file
+ * @page: a page that lies where a data block could, beside small blocks; in units
+ *        of 4 KiB
+ * @orphan: set to the number of an inode without links that gets the small blocks
+ *          and their tables
+ *
+ * For a hole that pkernfs_map_alloc() has no block for: small blocks keep a data
+ * block from being put there. They are copied into one that takes their place,
+ * holes between them become zeroes. There may be more of them than a transaction
+ * can free, so they go to an inode of their own, on its orphan list. When the
+ * transaction is committed, the caller deletes that inode as any other orphan; if
+ * it does not come to that, the next mount does it. The caller holds the file
+ * exclusively until the transaction ends.
+ *
+ * Return: 0; -ENOSPC when there are no small blocks around @page, or there is no
+ * data block, inode or meta block; -EFBIG beyond the largest file; -ESTALE;
+ * -EINVAL for another type; -EUCLEAN.
+ */
+int pkernfs_map_promote(struct pkernfs_tx *tx, u32 ino, u64 page, u32 *orphan)
+{
+	u32 level = data_level(tx->m);
+	struct pkernfs_inode *inode;
+	struct map_path path;
+	int err;
+
+	if (page >= PKERNFS_MAX_FILE_PAGES)
+		return -EFBIG;
+	err = pkernfs_inode_get(tx->m, ino, S_IFREG, &inode);
+	if (err)
+		return err;
+	if (!pkernfs_free_count(tx->m, PKERNFS_ZONE_DATA))
+		return -ENOSPC;
+	err = grow(tx, inode, page, level);
+	while (!err && inode->height < level)
+		err = grow_once(tx, inode);
+	if (!err)
+		err = walk(tx->m, ino, inode, page, &path);
+	if (err)
+		return err;
+	if (path.at[path.depth].level >= level)
+		return -ENOSPC;
+	return replace_table(tx, ino, inode, &path.at[inode->height - level],
+			     orphan);
 }
 
 /* Free the block at @c. Adds to *@blocks how many units of 4 KiB it has. */

@@ -215,6 +215,7 @@ int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
 		       u64 max_pages, struct pkernfs_extent *extent);
 int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 		      u64 size_after, struct pkernfs_extent *extent);
+int pkernfs_map_promote(struct pkernfs_tx *tx, u32 ino, u64 page, u32 *orphan);
 int pkernfs_map_punch(struct pkernfs_tx *tx, u32 ino, u64 *page, u64 end);
 
 /* dir.c */
