@@ -58,6 +58,14 @@ broken "recovery puts back the first record first" journal.c \
 	's/\tu32 used = le32_to_cpu\(slot->used\);\n(\tstruct pkernfs_undo undo;\n\tint err;\n\n)\twhile \(used\) \{/\tu32 used = le32_to_cpu(slot->used);\n\1\tif (used > 200) {\n\t\tused -= 200;\n\t\tset_used(slot, used \& ~7U);\n\t}\n\twhile (used) {/'
 broken "blocks are not zeroed" map.c \
 	's/\tzero\(tx->m, offset, got << zone->shift\);\n//'
+broken "a data block does not get what it replaces" map.c \
+	's/\t\t\tmemcpy\(pkernfs_at\(m, offset\),[^;]*;\n//'
+broken "a data block that replaces small ones keeps old contents" map.c \
+	's/\t\t\tzero\(m, offset, size\);\n//'
+broken "a data block is linked without being logged" map.c \
+	's/\terr = pkernfs_tx_set_le64\(tx, &c->entries\[c->index\],\n[^\n]*offset \| PKERNFS_PTR_DATA\);/\tc->entries[c->index] = cpu_to_le64(offset | PKERNFS_PTR_DATA);/'
+broken "small blocks that were replaced are forgotten" map.c \
+	's/return pkernfs_orphan_add\(tx, ino\);/return 0;/'
 broken "freed blocks are free before the commit" alloc.c \
 	's/(\tif \(state->nr_frees == PKERNFS_TX_MAX_FREES\)\n)/\tpkernfs_bits_change(tx->m, id, first, count, false);\n\1/'
 broken "a name is visible before it is written" dir.c \

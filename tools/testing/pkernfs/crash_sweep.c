@@ -34,6 +34,7 @@
 enum outcome {
 	ATOMIC,		/* wholly there or wholly absent */
 	STEPS,		/* ends after any of its transactions */
+	UNSEEN,		/* the same, and no reader ever notices */
 };
 
 static struct fs fs;
@@ -255,6 +256,11 @@ static void find_allowed(void)
 			add_allowed();
 	}
 	trace_revert_all(&op_log);
+	for (i = 1; outcome == UNSEEN && i < nr_allowed; i++) {
+		if (allowed[i].tree != allowed[0].tree ||
+		    allowed[i].contents != allowed[0].contents)
+			violation("transaction %zu: a reader notices", i);
+	}
 }
 
 /* Stop at each store of the operation that op_log has, which is taken back. */
@@ -666,6 +672,65 @@ static void sweep_batches(void)
 	region_destroy(&fs);
 }
 
+/*
+ * No data block is free while these pages are written: they get small blocks.
+ * The data blocks keep what another file had in them.
+ */
+static void write_small(u32 ino, u64 pos, u32 count)
+{
+	u64 n = pkernfs_free_count(&fs.m, PKERNFS_ZONE_DATA);
+	u32 x;
+
+	MUST(op_tmpfile(&fs, S_IFREG | 0600, &x));
+	MUST(write_pattern(x, 0, n * SZ_2M));
+	while (count--)
+		MUST(write_pattern(ino, pos + count * 2 * PAGE, PAGE));
+	MUST(op_evict(&fs, x));
+}
+
+/* A data block takes the place of small ones, wherever they stand in the map. */
+static void sweep_promotion(void)
+{
+	struct region_options options = tiny;
+	u32 a, b, c, d, x, i;
+
+	options.data_blocks = 5;
+	options.small_size = SZ_1M;
+	start(&options);
+	MUST(op_create(&fs, ROOT, "a", S_IFREG | 0600, 0, &a));
+	MUST(op_create(&fs, ROOT, "b", S_IFREG | 0600, 0, &b));
+	MUST(op_create(&fs, ROOT, "c", S_IFREG | 0600, 0, &c));
+	MUST(op_create(&fs, ROOT, "d", S_IFREG | 0600, 0, &d));
+	SWEEP("promote an empty map", UNSEEN, -ENOSPC, op_promote(&fs, a, 0));
+	write_small(a, PAGE, 3);
+	SWEEP("promote elsewhere", UNSEEN, -ENOSPC,
+	      op_promote(&fs, a, SZ_2M / PAGE));
+	SWEEP("promote what is in the inode", UNSEEN, 0,
+	      op_promote(&fs, a, 0));
+	SWEEP("promote a data block", UNSEEN, -ENOSPC, op_promote(&fs, a, 0));
+	MUST(op_truncate(&fs, a, 0));
+	write_small(a, 0, 4);
+	SWEEP("promote: the map grows", UNSEEN, 0, op_promote(&fs, a, 511));
+	/* More runs of blocks than a transaction can free. */
+	write_small(b, SZ_2M + 9 * PAGE, 80);
+	write_small(b, 2 * SZ_2M, 1);
+	SWEEP("promote in the middle", UNSEEN, 0, op_promote(&fs, b, 512));
+	write_small(c, 40 * SZ_2M + PAGE, 2);
+	SWEEP("promote in a table", UNSEEN, 0,
+	      op_promote(&fs, c, 40 * SZ_2M / PAGE + 511));
+
+	write_small(d, PAGE, 1);
+	MUST(op_create(&fs, ROOT, "full", S_IFREG | 0600, 0, &x));
+	write_small(x, 0, pkernfs_free_count(&fs.m, PKERNFS_ZONE_SMALL));
+	SWEEP_DATA("write where a promotion is needed", d, PAGE,
+		   write_pattern(d, 9 * PAGE, PAGE));
+	for (i = 0; pkernfs_free_count(&fs.m, PKERNFS_ZONE_INODES); i++)
+		MUST(op_create(&fs, ROOT, long_name(i), S_IFIFO | 0600, 0, &x));
+	SWEEP("no inode left to promote with", UNSEEN, -ENOSPC,
+	      op_promote(&fs, b, 2 * SZ_2M / PAGE));
+	region_destroy(&fs);
+}
+
 /* Everything that can be full: the operation fails and leaves nothing behind. */
 static void sweep_full(void)
 {
@@ -702,6 +767,8 @@ static void sweep_full(void)
 		.dirty		= true,
 	});
 	MUST(op_create(&fs, ROOT, "a", S_IFREG | 0600, 0, &a));
+	MUST(op_create(&fs, ROOT, "b", S_IFREG | 0600, 0, &b));
+	MUST(write_pattern(b, 0, PAGE));
 	MUST(op_create(&fs, ROOT, "d", S_IFDIR | 0700, 0, &d));
 	for (i = 0; i < 15; i++)
 		MUST(op_create(&fs, d, long_name(i), S_IFIFO | 0600, 0, &x));
@@ -712,6 +779,8 @@ static void sweep_full(void)
 	} while (!op_symlink(&fs, e, name, long_target(i++), &x));
 	SWEEP("no meta block for a symlink", ATOMIC, -ENOSPC,
 	      op_symlink(&fs, e, name, long_target(i), &x));
+	SWEEP("no meta block for a promotion", UNSEEN, -ENOSPC,
+	      op_promote(&fs, b, 1));
 	for (i = 1; write_pattern(a, (u64)i * SZ_2M, PAGE) > 0; i++)
 		;
 	SWEEP_DATA("no meta block for a map", a, -ENOSPC,
@@ -862,6 +931,7 @@ static void (*const scenarios[])(void) = {
 	sweep_state,
 	sweep_format,
 	sweep_data,
+	sweep_promotion,
 	sweep_names,
 	sweep_orphans,
 	sweep_directories,

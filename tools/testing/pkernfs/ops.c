@@ -458,28 +458,36 @@ int op_truncate(struct fs *fs, u32 ino, u64 size)
 	return cut(fs, ino, size);
 }
 
+static int fill_hole(struct fs *fs, u32 ino, u64 page, u64 max_pages,
+		     u64 size_after, struct pkernfs_extent *extent)
+{
+	struct pkernfs_tx tx;
+	int err = pkernfs_tx_begin(&fs->m, &tx);
+
+	if (err)
+		return err;
+	err = pkernfs_map_alloc(&tx, ino, page, max_pages, size_after, extent);
+	err = finish(&tx, err);
+	if (err != -ENOSPC)
+		return err;
+	err = op_promote(fs, ino, page);
+	return err ?: pkernfs_map_lookup(&fs->m, ino, page, max_pages, extent);
+}
+
 /* Allocate the holes of [@page, @end); *@page tells how far it came. */
 static int fill(struct fs *fs, u32 ino, u64 *page, u64 end, u64 size_after)
 {
 	struct pkernfs_extent extent;
-	struct pkernfs_tx tx;
 	int err;
 
 	while (*page < end) {
 		err = pkernfs_map_lookup(&fs->m, ino, *page, end - *page,
 					 &extent);
+		if (!err && !extent.offset)
+			err = fill_hole(fs, ino, *page, extent.count,
+					size_after, &extent);
 		if (err)
 			return err;
-		if (!extent.offset) {
-			err = pkernfs_tx_begin(&fs->m, &tx);
-			if (err)
-				return err;
-			err = pkernfs_map_alloc(&tx, ino, *page, extent.count,
-						size_after, &extent);
-			err = finish(&tx, err);
-			if (err)
-				return err;
-		}
 		*page = min(extent.page + extent.count, end);
 	}
 	return 0;
@@ -589,6 +597,21 @@ static int delete(struct fs *fs, u32 ino, u16 mode)
 	if (!err)
 		err = pkernfs_inode_free(&tx, ino);
 	return finish(&tx, err);
+}
+
+int op_promote(struct fs *fs, u32 ino, u64 page)
+{
+	struct pkernfs_tx tx;
+	u32 orphan;
+	int err = pkernfs_tx_begin(&fs->m, &tx);
+
+	if (err)
+		return err;
+	err = finish(&tx, pkernfs_map_promote(&tx, ino, page, &orphan));
+	if (err)
+		return err;
+	fs->promotions++;
+	return delete(fs, orphan, S_IFREG);
 }
 
 int op_evict(struct fs *fs, u32 ino)

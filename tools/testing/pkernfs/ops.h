@@ -15,6 +15,7 @@
 struct fs {
 	struct pkernfs_media m;
 	s64 clock;		/* seconds; one tick for each operation */
+	u64 promotions;		/* how often op_promote() worked */
 };
 
 #define OP_RENAME_NOREPLACE	1
@@ -36,6 +37,9 @@ int op_fallocate(struct fs *fs, u32 ino, u64 pos, u64 len, bool keep_size);
 int op_punch(struct fs *fs, u32 ino, u64 pos, u64 len);
 s64 op_write(struct fs *fs, u32 ino, u64 pos, const void *buf, u64 len);
 s64 op_read(struct fs *fs, u32 ino, u64 pos, void *buf, u64 len);
+
+/* What a write does that finds no block for the hole at @page. */
+int op_promote(struct fs *fs, u32 ino, u64 page);
 
 /* What the last close of an orphan, or a mount, does. */
 int op_evict(struct fs *fs, u32 ino);

@@ -35,6 +35,7 @@ run()
 {
 	run "$build/check_test"
 	run "$build/parallel_test"
+	run "$build/gigabyte_test"
 	run ./golden.sh
 	run ./tools.sh
 	if [ "$1" = soak ]; then
