@@ -269,6 +269,55 @@ TEST_F(space, write_without_space_is_short_then_fails)
 	EXPECT_EQ(2 * BLOCK, pwrite(fd, buf, 2 * BLOCK, 0));
 }
 
+/* What the next test writes, and zeroes. */
+static int holds_abc(const char *name)
+{
+	static char buf[21 * 4096], expected[21 * 4096];
+	int fd = open(name, O_RDONLY);
+	long len = pread(fd, buf, sizeof(buf), 0);
+
+	close(fd);
+	expected[0] = 'a';
+	expected[5 * BLOCK] = 'c';
+	expected[20 * BLOCK + 7] = 'b';
+	return len == 20 * BLOCK + 8 && !memcmp(buf, expected, len);
+}
+
+TEST_F(space, hole_between_small_blocks_gets_a_data_block)
+{
+	struct statfs st;
+	int fd, m, err;
+
+	fd = make_text("file", "a");
+	ASSERT_EQ(1, pwrite(fd, "b", 1, 20 * BLOCK + 7));
+	ASSERT_EQ(0, remove_numbered(fill(DATA_BLOCK, &err)));
+	ASSERT_EQ(0, mkdir("small", 0755));
+	ASSERT_EQ(0, chdir("small"));
+	m = fill(BLOCK, &err);
+	ASSERT_EQ(ENOSPC, err);
+	EXPECT_ERRNO(ENOSPC, pwrite(fd, "c", 1, 5 * BLOCK));
+
+	ASSERT_EQ(0, unlink("../0"));
+	EXPECT_EQ(1, pwrite(fd, "c", 1, 5 * BLOCK));
+	EXPECT_TRUE(holds_abc("../file"));
+	EXPECT_EQ(DATA_BLOCK, space_of("../file"));
+	/* The two small blocks that it had are free again. */
+	ASSERT_EQ(0, statfs(".", &st));
+	EXPECT_EQ(2, st.f_bfree);
+	EXPECT_EQ(0, make_numbered(m, 2 * BLOCK));
+	EXPECT_EQ(ENOSPC, make_sized("0", 2 * BLOCK));
+
+	/* Again, by fallocate(). */
+	ASSERT_EQ(0, unlink("../1"));
+	EXPECT_EQ(0, make_sized("0", 2 * BLOCK));
+	EXPECT_EQ(DATA_BLOCK, space_of("0"));
+	ASSERT_EQ(0, reenter_fs(&self->mount));
+	EXPECT_TRUE(holds_abc("file"));
+	EXPECT_EQ(DATA_BLOCK, space_of("small/0"));
+	ASSERT_EQ(0, statfs(".", &st));
+	EXPECT_EQ(1, st.f_bfree);
+}
+
 static unsigned int seed = 20240205;
 
 static int random_below(int n)
