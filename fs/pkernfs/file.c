@@ -6,10 +6,16 @@
  * where it lies is decided when a hole is filled, in a transaction of its own.
  * Bytes behind the end of a file may hold what an unfinished write left there;
  * so they are zeroed when the file grows over them.
+ *
+ * Page faults fill holes without the inode lock, see mmap.c. So the map is read
+ * under the mapping's invalidate_lock, and changed while holding it exclusively;
+ * blocks are freed only by those who hold both locks exclusively. Data is copied
+ * under the inode lock alone: the copy may fault on the same file.
  */
 #include <linux/fs.h>
 #include <linux/falloc.h>
 #include <linux/fiemap.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/sched/signal.h>
 #include <linux/splice.h>
@@ -43,6 +49,18 @@ static void extent_to_stretch(const struct pkernfs_media *m,
 	s->addr = extent->offset ? m->base + extent->offset + skip : NULL;
 }
 
+static int lookup(struct inode *inode, u64 page, u64 max_pages,
+		  struct pkernfs_extent *extent)
+{
+	int err;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	err = pkernfs_map_lookup(pkernfs_media(inode->i_sb), inode->i_ino, page,
+				 max_pages, extent);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return err;
+}
+
 /* Find what is at @pos, at most @len bytes of it. The inode is locked. */
 static int find(struct inode *inode, loff_t pos, size_t len, struct stretch *s)
 {
@@ -50,28 +68,77 @@ static int find(struct inode *inode, loff_t pos, size_t len, struct stretch *s)
 	struct pkernfs_extent extent;
 	int err;
 
-	err = pkernfs_map_lookup(m, inode->i_ino, page_of(pos),
-				 pages_up_to(pos + len) - page_of(pos), &extent);
+	err = lookup(inode, page_of(pos), pages_up_to(pos + len) - page_of(pos),
+		     &extent);
 	if (!err)
 		extent_to_stretch(m, &extent, pos, len, s);
 	return err;
 }
 
-/*
- * Put a data block where small blocks around @pos keep one from being allocated.
- * The inode is locked exclusively.
+/**
+ * pkernfs_unmap_pages() - take pages of a file out of all page tables
+ * @inode: a regular file
+ * @first: first page
+ * @end: page behind the last one
+ *
+ * Data blocks that lie partly inside are unmapped whole, since that is how they
+ * may be mapped: v6.8 cannot split an entry of 1 GiB under invalidate_lock alone
+ * (zap_pud_range()). What was unmapped for nothing comes back by faults.
  */
-static int promote(struct inode *inode, loff_t pos)
+void pkernfs_unmap_pages(struct inode *inode, u64 first, u64 end)
+{
+	u64 block = 1ULL << (pkernfs_media(inode->i_sb)->geo.data_block_shift -
+			     PKERNFS_BLOCK_SHIFT);
+
+	if (!mapping_mapped(inode->i_mapping))
+		return;
+	first = ALIGN_DOWN(first, block);
+	end = ALIGN(end, block);
+	unmap_mapping_pages(inode->i_mapping, first, end - first, true);
+}
+
+/**
+ * pkernfs_fill_pages() - put blocks where a file has a hole
+ * @inode: a regular file, whose mapping's invalidate_lock is held exclusively
+ * @page: first page of the hole
+ * @count: how many pages are wanted, at least 1
+ * @size_after: bytes the file is going to have
+ * @extent: what is there then, at least one page; it reads as zeroes
+ *
+ * Return: 0, or an errno of pkernfs_map_alloc() or of the journal.
+ */
+int pkernfs_fill_pages(struct inode *inode, u64 page, u64 count,
+		       loff_t size_after, struct pkernfs_extent *extent)
+{
+	struct pkernfs_tx tx;
+	int err;
+
+	err = pkernfs_tx_begin(pkernfs_media(inode->i_sb), &tx);
+	if (err)
+		return err;
+	err = pkernfs_map_alloc(&tx, inode->i_ino, page, count, size_after,
+				extent);
+	err = pkernfs_tx_end(&tx, err);
+	/* Readers may have the zero page there. */
+	if (!err)
+		pkernfs_unmap_pages(inode, extent->page,
+				    extent->page + extent->count);
+	return err;
+}
+
+/* Put a data block where small blocks keep one from being allocated. */
+static int promote_locked(struct inode *inode, u64 page)
 {
 	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
 	struct pkernfs_tx tx;
 	u32 orphan;
 	int err;
 
+	pkernfs_unmap_pages(inode, page, page + 1);
 	err = pkernfs_tx_begin(m, &tx);
 	if (err)
 		return err;
-	err = pkernfs_map_promote(&tx, inode->i_ino, page_of(pos), &orphan);
+	err = pkernfs_map_promote(&tx, inode->i_ino, page, &orphan);
 	err = pkernfs_tx_end(&tx, err);
 	/* If it cannot be deleted now, it is an orphan that the next mount finds. */
 	if (!err)
@@ -79,24 +146,32 @@ static int promote(struct inode *inode, loff_t pos)
 	return err;
 }
 
+/* The same around @pos. The inode is locked exclusively: nobody copies data. */
+static int promote(struct inode *inode, loff_t pos)
+{
+	int err;
+
+	filemap_invalidate_lock(inode->i_mapping);
+	err = promote_locked(inode, page_of(pos));
+	filemap_invalidate_unlock(inode->i_mapping);
+	return err;
+}
+
 /* Fill the hole at @pos. The inode is locked exclusively. */
 static int fill_hole(struct inode *inode, loff_t pos, size_t len,
 		     loff_t size_after, struct stretch *s)
 {
-	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
 	struct pkernfs_extent extent;
-	struct pkernfs_tx tx;
 	int err;
 
-	err = pkernfs_tx_begin(m, &tx);
-	if (err)
-		return err;
-	err = pkernfs_map_alloc(&tx, inode->i_ino, page_of(pos),
-				pages_up_to(pos + len) - page_of(pos),
-				size_after, &extent);
-	err = pkernfs_tx_end(&tx, err);
+	filemap_invalidate_lock(inode->i_mapping);
+	err = pkernfs_fill_pages(inode, page_of(pos),
+				 pages_up_to(pos + len) - page_of(pos),
+				 size_after, &extent);
+	filemap_invalidate_unlock(inode->i_mapping);
 	if (!err)
-		extent_to_stretch(m, &extent, pos, len, s);
+		extent_to_stretch(pkernfs_media(inode->i_sb), &extent, pos, len,
+				  s);
 	if (err != -ENOSPC)
 		return err;
 	err = promote(inode, pos);
@@ -134,33 +209,50 @@ static int zero_gap(struct inode *inode, loff_t pos)
 /**
  * pkernfs_free_pages() - free blocks of a file
  * @m: the region
- * @ino: inode number of a regular file, locked exclusively or without users
+ * @ino: inode number of a regular file, whose file is locked exclusively, as is
+ *       its mapping; or without users
  * @first: first page
  * @end: page behind the last one
  *
- * Blocks that lie only partly inside are not freed.
+ * Blocks that lie only partly inside are not freed. Pinned ones are freed when
+ * they are unpinned. No page table leads to any of them.
  *
  * Return: 0, -EUCLEAN, or an error of the journal.
  */
 int pkernfs_free_pages(struct pkernfs_media *m, u32 ino, u64 first, u64 end)
 {
 	struct pkernfs_tx tx;
+	u64 next = first;
 	int more, err;
 
 	do {
 		err = pkernfs_tx_begin(m, &tx);
 		if (err)
 			return err;
-		more = pkernfs_map_punch(&tx, ino, &first, end);
+		more = pkernfs_map_punch(&tx, ino, &next, end);
 		err = pkernfs_tx_end(&tx, min(more, 0));
+		if (!err) {
+			first = next;
+		} else if (err == -EBUSY) {
+			/* Once more: what was done has been undone. */
+			next = first;
+			err = pkernfs_limbo_create(m);
+		}
 		cond_resched();
 	} while (!err && more);
 	return err;
 }
 
+static int unmap_and_free(struct inode *inode, u64 first, u64 end)
+{
+	pkernfs_unmap_pages(inode, first, end);
+	return pkernfs_free_pages(pkernfs_media(inode->i_sb), inode->i_ino,
+				  first, end);
+}
+
 /**
  * pkernfs_finish_truncate() - free what lies behind the end of a file
- * @inode: a regular file on the orphan list, locked exclusively or without users
+ * @inode: a regular file on the orphan list, locked exclusively, as is its mapping
  *
  * The second half of pkernfs_truncate(), or of one that a stop interrupted.
  *
@@ -172,9 +264,8 @@ int pkernfs_finish_truncate(struct inode *inode)
 	struct pkernfs_tx tx;
 	int err;
 
-	err = pkernfs_free_pages(m, inode->i_ino,
-				 pages_up_to(i_size_read(inode)),
-				 PKERNFS_MAX_FILE_PAGES);
+	err = unmap_and_free(inode, pages_up_to(i_size_read(inode)),
+			     PKERNFS_MAX_FILE_PAGES);
 	if (err)
 		return err;
 	err = pkernfs_tx_begin(m, &tx);
@@ -185,7 +276,7 @@ int pkernfs_finish_truncate(struct inode *inode)
 }
 
 /* The new size and the promise to free the rest go together. */
-static int shrink(struct inode *inode, loff_t size)
+static int set_smaller_size(struct inode *inode, loff_t size)
 {
 	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
 	struct pkernfs_tx tx;
@@ -199,14 +290,27 @@ static int shrink(struct inode *inode, loff_t size)
 	if (!err && inode->i_nlink)
 		err = pkernfs_orphan_add(&tx, inode->i_ino);
 	err = pkernfs_tx_end(&tx, err);
+	if (!err)
+		i_size_write(inode, size);
+	return err;
+}
+
+static int shrink(struct inode *inode, loff_t size)
+{
+	int err;
+
+	filemap_invalidate_lock(inode->i_mapping);
+	err = set_smaller_size(inode, size);
+	if (!err && inode->i_nlink)
+		err = pkernfs_finish_truncate(inode);
+	else if (!err)
+		err = unmap_and_free(inode, pages_up_to(size),
+				     PKERNFS_MAX_FILE_PAGES);
+	filemap_invalidate_unlock(inode->i_mapping);
 	if (err)
 		return err;
-	i_size_write(inode, size);
-	if (inode->i_nlink)
-		err = pkernfs_finish_truncate(inode);
-	else
-		err = pkernfs_free_pages(m, inode->i_ino, pages_up_to(size),
-					 PKERNFS_MAX_FILE_PAGES);
+	/* The rest of the last page may be mapped, and must read as zeroes. */
+	err = zero_range(inode, size, round_up(size, PKERNFS_BLOCK_SIZE));
 	pkernfs_refresh_inode(inode);
 	return err;
 }
@@ -404,10 +508,12 @@ static int fill_holes(struct inode *inode, loff_t pos, loff_t end,
 
 static int punch(struct inode *inode, loff_t pos, loff_t end)
 {
-	int err;
+	int err = 0;
 
-	err = pkernfs_free_pages(pkernfs_media(inode->i_sb), inode->i_ino,
-				 pages_up_to(pos), page_of(end));
+	filemap_invalidate_lock(inode->i_mapping);
+	if (pages_up_to(pos) < page_of(end))
+		err = unmap_and_free(inode, pages_up_to(pos), page_of(end));
+	filemap_invalidate_unlock(inode->i_mapping);
 	return err ?: zero_range(inode, pos, end);
 }
 
@@ -498,13 +604,11 @@ static int report_extent(struct inode *inode, struct fiemap_extent_info *info,
 static int report_extents(struct inode *inode, struct fiemap_extent_info *info,
 			  u64 page, u64 end)
 {
-	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
 	struct pkernfs_extent extent, found = {};
 	int ret;
 
 	for (; page < end; page += extent.count) {
-		ret = pkernfs_map_lookup(m, inode->i_ino, page, end - page,
-					 &extent);
+		ret = lookup(inode, page, end - page, &extent);
 		if (ret)
 			return ret;
 		if (!extent.offset)
@@ -521,8 +625,7 @@ static int report_extents(struct inode *inode, struct fiemap_extent_info *info,
 	if (!found.count)
 		return 0;
 	/* Blocks may lie behind the end of the file. */
-	ret = pkernfs_map_lookup(m, inode->i_ino, end,
-				 PKERNFS_MAX_FILE_PAGES, &extent);
+	ret = lookup(inode, end, PKERNFS_MAX_FILE_PAGES, &extent);
 	if (ret)
 		return ret;
 	ret = report_extent(inode, info, &found, !extent.offset &&
@@ -548,6 +651,8 @@ static int pkernfs_fiemap(struct inode *inode, struct fiemap_extent_info *info,
 
 static int pkernfs_open(struct inode *inode, struct file *file)
 {
+	/* For a mapping; here, because there the lock of the mm would be held. */
+	pkernfs_get_pages(pkernfs_sb_region(inode->i_sb));
 	/* Without a page cache all I/O is direct; reads and overwrites never wait. */
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	return generic_file_open(inode, file);
@@ -558,6 +663,8 @@ const struct file_operations pkernfs_file_operations = {
 	.llseek		= pkernfs_llseek,
 	.read_iter	= pkernfs_read_iter,
 	.write_iter	= pkernfs_write_iter,
+	.mmap		= pkernfs_mmap,
+	.get_unmapped_area = pkernfs_get_unmapped_area,
 	.splice_read	= copy_splice_read,
 	.splice_write	= iter_file_splice_write,
 	.fallocate	= pkernfs_fallocate,

@@ -45,7 +45,6 @@ static void load_attr(struct inode *inode, const struct pkernfs_attr *attr)
 {
 	set_nlink(inode, attr->nlink);
 	i_size_write(inode, attr->size);
-	inode->i_blocks = attr->blocks << (PKERNFS_BLOCK_SHIFT - 9);
 	inode_set_atime_to_ts(inode, to_timespec(&attr->atime));
 	inode_set_mtime_to_ts(inode, to_timespec(&attr->mtime));
 	inode_set_ctime_to_ts(inode, to_timespec(&attr->ctime));
@@ -333,7 +332,9 @@ static int reclaim(struct super_block *sb, u32 ino)
 		return PTR_ERR(inode);
 	if (inode->i_nlink) {
 		inode_lock(inode);
+		filemap_invalidate_lock(inode->i_mapping);
 		err = pkernfs_finish_truncate(inode);
+		filemap_invalidate_unlock(inode->i_mapping);
 		inode_unlock(inode);
 	}
 	/* This deletes an inode without links, unless somebody has it open. */
@@ -423,6 +424,10 @@ int pkernfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 	struct inode *inode = d_inode(path->dentry);
 
 	generic_fillattr(idmap, request_mask, inode, stat);
+	/* A page fault may have filled holes. */
+	stat->blocks = pkernfs_inode_blocks(pkernfs_media(inode->i_sb),
+					    inode->i_ino) <<
+		       (PKERNFS_BLOCK_SHIFT - 9);
 	stat->btime = PKERNFS_I(inode)->btime;
 	stat->result_mask |= STATX_BTIME;
 	return 0;

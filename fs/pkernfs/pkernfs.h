@@ -6,9 +6,12 @@
  *
  *	s_umount
  *	  inode lock (the VFS orders those of several inodes)
- *	    a slot of the journal, by pkernfs_tx_begin()
- *	      an orphan list
- *	        pkernfs_media.alloc_lock
+ *	    mmap_lock, while data is copied from or to user memory
+ *	      invalidate_lock of the inode's mapping
+ *	        a slot of the journal, by pkernfs_tx_begin()
+ *	          an orphan list
+ *	            pkernfs_media.alloc_lock
+ *	        i_mmap_rwsem, to clear page tables
  *	  pkernfs_region.lock
  */
 #ifndef _PKERNFS_H
@@ -16,13 +19,17 @@
 
 #include <linux/exportfs.h>
 #include <linux/fs.h>
+#include <linux/memremap.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include "media/media.h"
 
 struct e820_table;
+struct vm_area_struct;
 
 #define PKERNFS_MAX_REGIONS	8
+#define PKERNFS_NR_PAGEMAPS	2
 
 /**
  * struct pkernfs_region - a range of memory that pkernfs= names
@@ -32,6 +39,12 @@ struct e820_table;
  * @lock: protects media.state, in memory and on media, once mounted
  * @media: the open region; its base is NULL while it is not mapped
  * @counted: this kernel is counted in the region's generation
+ * @pages_error: 0 when there are struct pages, -EAGAIN when that was not tried;
+ *               changed under @lock
+ * @pages: struct pages of the small and of the data zone
+ * @reap: reuses blocks that were pinned when they went out of use
+ * @reap_lock: protects @sb, outside of the freeze lock of a superblock
+ * @sb: the superblock while it is mounted and set up
  *
  * Regions exist from boot to shutdown. Each has at most one superblock.
  */
@@ -42,6 +55,11 @@ struct pkernfs_region {
 	struct mutex lock;		/* see above */
 	struct pkernfs_media media;
 	bool counted;
+	int pages_error;
+	struct dev_pagemap *pages;
+	struct work_struct reap;
+	struct mutex reap_lock;		/* see above */
+	struct super_block *sb;
 };
 
 /* region.c */
@@ -54,6 +72,14 @@ struct pkernfs_region *pkernfs_find_region(const char *name,
 					   struct pkernfs_message *why);
 int pkernfs_map_region(struct pkernfs_region *region);
 void pkernfs_unmap_region(struct pkernfs_region *region);
+
+/* pages.c */
+int pkernfs_get_pages(struct pkernfs_region *region);
+int pkernfs_drop_pages(struct pkernfs_region *region);
+bool pkernfs_has_page(const struct pkernfs_region *region, u64 offset);
+bool pkernfs_is_pinned(struct pkernfs_media *m, u64 offset);
+void pkernfs_reap(struct work_struct *work);
+void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb);
 
 /**
  * struct pkernfs_inode_info - an inode in memory
@@ -120,9 +146,18 @@ extern const struct file_operations pkernfs_dir_operations;
 /* file.c */
 extern const struct file_operations pkernfs_file_operations;
 extern const struct inode_operations pkernfs_file_inode_operations;
+void pkernfs_unmap_pages(struct inode *inode, u64 first, u64 end);
+int pkernfs_fill_pages(struct inode *inode, u64 page, u64 count,
+		       loff_t size_after, struct pkernfs_extent *extent);
 int pkernfs_free_pages(struct pkernfs_media *m, u32 ino, u64 first, u64 end);
 int pkernfs_truncate(struct inode *inode, loff_t size);
 int pkernfs_finish_truncate(struct inode *inode);
+
+/* mmap.c */
+int pkernfs_mmap(struct file *file, struct vm_area_struct *vma);
+unsigned long pkernfs_get_unmapped_area(struct file *file, unsigned long addr,
+					unsigned long len, unsigned long pgoff,
+					unsigned long flags);
 
 /* export.c */
 extern const struct export_operations pkernfs_export_operations;

@@ -9,6 +9,7 @@
 #include <linux/init.h>
 #include <linux/ktime.h>
 #include <linux/magic.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
@@ -123,6 +124,13 @@ static int format_region(struct fs_context *fc, struct pkernfs_region *region)
 		return err;
 	}
 
+	err = pkernfs_drop_pages(region);
+	if (err) {
+		errorfc(fc, "%s was not formatted: some of its memory is still pinned",
+			region->name);
+		return err;
+	}
+
 	ktime_get_real_ts64(&ts);
 	now = (struct pkernfs_timestamp) { .sec = ts.tv_sec, .nsec = ts.tv_nsec };
 	generate_random_uuid(m->uuid);
@@ -212,6 +220,7 @@ static void pkernfs_put_super(struct super_block *sb)
 {
 	struct pkernfs_region *region = pkernfs_sb_region(sb);
 
+	pkernfs_set_reaper(region, NULL);
 	if (!sb_rdonly(sb))
 		end_writing(region);
 	close_region(region);
@@ -320,6 +329,16 @@ static int check_region(struct fs_context *fc, struct pkernfs_region *region)
 	return err;
 }
 
+/* A choice of the administrator's that is easily overlooked. */
+static void warn_without_huge_pages(const struct pkernfs_region *region)
+{
+	if (!(transparent_hugepage_flags &
+	      (1UL << TRANSPARENT_HUGEPAGE_FLAG |
+	       1UL << TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG)))
+		pr_warn("%s: files are mapped by 4 KiB pages only, since /sys/kernel/mm/transparent_hugepage/enabled is 'never'\n",
+			region->name);
+}
+
 /* Undo what was interrupted, and check before anything builds on the rest. */
 static int recover_region(struct fs_context *fc, struct pkernfs_region *region)
 {
@@ -393,6 +412,7 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	options->filled = true;
 	m->report = report_damage;
+	m->is_busy = pkernfs_is_pinned;
 	err = pkernfs_map_region(region);
 	if (err) {
 		errorfc(fc, "%s cannot be mapped", region->name);
@@ -408,6 +428,8 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 		begin_writing(region);
 		pkernfs_reclaim_orphans(sb);
 	}
+	pkernfs_set_reaper(region, sb);
+	warn_without_huge_pages(region);
 	pr_info("%s: %s, %llu MiB, generation %llu, %lld us\n", region->name,
 		formatted ? "formatted" : "restored", m->size / SZ_1M,
 		m->state.generation, ktime_us_delta(ktime_get(), start));

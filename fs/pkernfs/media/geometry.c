@@ -22,6 +22,9 @@
  */
 #define PKERNFS_MAX_INODES	0xffffffffULL
 
+/* Memory is hotplugged, and gets struct pages, in units of this. */
+#define SMALL_ALIGN		((u64)SZ_2M)
+
 /* Far beyond any physical address; keeps all sums below clear of overflow. */
 #define PKERNFS_MAX_SIZE	BIT_ULL(60)
 
@@ -80,7 +83,8 @@ u64 pkernfs_geometry_inodes(const struct pkernfs_geometry *geo)
  *
  * The data zone begins at the first address that is a multiple of the data
  * block size, since only such blocks can be mapped by one huge page. The small
- * zone takes what lies before it.
+ * zone takes what lies before it, and begins where struct pages can begin; the
+ * meta zone takes what lies before that.
  *
  * Return: 0, -EINVAL for an option that makes no sense, -ENOSPC when the region
  * is too small for the format.
@@ -93,7 +97,7 @@ int pkernfs_geometry_plan(u64 phys, u64 size,
 	u64 block = options->data_block_size ?: SZ_2M;
 	u64 inodes = options->inodes ?: default_inodes(size);
 	u64 small = options->small_size ?: default_small_size(size);
-	u64 bytes[PKERNFS_NR_AREAS], pos, data;
+	u64 bytes[PKERNFS_NR_AREAS], pos, start, data;
 	int i;
 
 	if (block != SZ_2M && block != SZ_1G)
@@ -121,8 +125,10 @@ int pkernfs_geometry_plan(u64 phys, u64 size,
 	/* Of two small blocks one is a file's that needs an extent block. */
 	bytes[PKERNFS_AREA_META] = max_t(u64, SZ_512K,
 					 ALIGN(small / 2, PKERNFS_BLOCK_SIZE));
+	/* The meta zone may grow by up to SMALL_ALIGN, see above. */
 	bytes[PKERNFS_AREA_META_BITMAP] =
-		bitmap_bytes(bytes[PKERNFS_AREA_META] >> PKERNFS_BLOCK_SHIFT);
+		bitmap_bytes((bytes[PKERNFS_AREA_META] + SMALL_ALIGN) >>
+			     PKERNFS_BLOCK_SHIFT);
 	/* The small zone may grow by up to a data block, see above. */
 	bytes[PKERNFS_AREA_SMALL_BITMAP] =
 		bitmap_bytes((small + block) >> PKERNFS_BLOCK_SHIFT);
@@ -140,13 +146,15 @@ int pkernfs_geometry_plan(u64 phys, u64 size,
 		pos += bytes[i];
 	}
 
-	data = ALIGN(phys + pos + small, block) - phys;
+	start = ALIGN(phys + pos, SMALL_ALIGN) - phys;
+	geo->area[PKERNFS_AREA_META].size += start - pos;
+	data = ALIGN(phys + start + small, block) - phys;
 	if (data > size || size - data < block)
 		return pkernfs_refuse(why, -ENOSPC,
 				      "%llu KiB are too small for the format, which needs %llu KiB here",
 				      size / SZ_1K, (data + block) / SZ_1K);
-	geo->area[PKERNFS_AREA_SMALL].start = pos;
-	geo->area[PKERNFS_AREA_SMALL].size = data - pos;
+	geo->area[PKERNFS_AREA_SMALL].start = start;
+	geo->area[PKERNFS_AREA_SMALL].size = data - start;
 	geo->area[PKERNFS_AREA_DATA].start = data;
 	geo->area[PKERNFS_AREA_DATA].size = ALIGN_DOWN(size - data, block);
 	return 0;

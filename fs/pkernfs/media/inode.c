@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The inode table. */
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/limits.h>
 #include <linux/stat.h>
@@ -9,9 +10,6 @@
 #include "internal.h"
 
 #define MAX_FILE_SIZE	(PKERNFS_MAX_FILE_PAGES << PKERNFS_BLOCK_SHIFT)
-
-/* What pkernfs_inode_write() may change; the rest belongs to other functions. */
-#define ATTR_SIZE	offsetof(struct pkernfs_inode, orphan_next)
 
 static struct pkernfs_timestamp time_from_media(const struct pkernfs_time *t)
 {
@@ -191,13 +189,34 @@ int pkernfs_inode_create(struct pkernfs_tx *tx, const struct pkernfs_attr *attr,
 	return 0;
 }
 
+/*
+ * What lies between belongs to the map, which a page fault may be changing in
+ * another transaction: it must not be put back when this one is undone.
+ */
+static int save_attr(struct pkernfs_tx *tx, const struct pkernfs_inode *inode)
+{
+	int err;
+
+	err = pkernfs_tx_save(tx, &inode->mode, sizeof(inode->mode));
+	if (!err)
+		err = pkernfs_tx_save(tx, &inode->nlink,
+				      offsetof(struct pkernfs_inode, blocks) -
+				      offsetof(struct pkernfs_inode, nlink));
+	if (!err)
+		err = pkernfs_tx_save(tx, &inode->atime,
+				      offsetof(struct pkernfs_inode, orphan_next) -
+				      offsetof(struct pkernfs_inode, atime));
+	return err;
+}
+
 /**
  * pkernfs_inode_write() - change an inode's attributes
  * @tx: the transaction
  * @ino: inode number
  * @attr: all attributes; generation and blocks are not used
  *
- * The caller holds the inode exclusively until the transaction ends.
+ * The caller excludes other changes of the inode, but for those of its map,
+ * until the transaction ends.
  *
  * Return: 0, -ESTALE, -EFBIG, -EUCLEAN.
  */
@@ -209,7 +228,7 @@ int pkernfs_inode_write(struct pkernfs_tx *tx, u32 ino,
 
 	err = pkernfs_inode_get(tx->m, ino, 0, &inode);
 	if (!err)
-		err = pkernfs_tx_save(tx, inode, ATTR_SIZE);
+		err = save_attr(tx, inode);
 	if (!err)
 		set_attr(inode, attr);
 	return err;
@@ -245,6 +264,18 @@ int pkernfs_inode_write_times(struct pkernfs_tx *tx, u32 ino,
 	inode->mtime = time_to_media(&attr->mtime);
 	inode->ctime = time_to_media(&attr->ctime);
 	return 0;
+}
+
+/**
+ * pkernfs_inode_blocks() - how much an inode occupies
+ * @m: the region
+ * @ino: number of an inode in use
+ *
+ * Return: units of 4 KiB.
+ */
+u64 pkernfs_inode_blocks(const struct pkernfs_media *m, u32 ino)
+{
+	return le64_to_cpu(READ_ONCE(pkernfs_inode(m, ino)->blocks));
 }
 
 /**

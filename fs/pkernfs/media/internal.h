@@ -27,6 +27,7 @@ struct pkernfs_slot_state {
 };
 
 struct pkernfs_journal {
+	struct mutex limbo_lock;				/* see media.h */
 	struct mutex orphan_lock[PKERNFS_NR_ORPHAN_LISTS];	/* see media.h */
 	u32 nr_slots;
 	struct pkernfs_slot_state slot[];
@@ -120,6 +121,11 @@ int pkernfs_inode_get(struct pkernfs_media *m, u32 ino, u32 type,
 		      struct pkernfs_inode **inode);
 int pkernfs_inode_add_blocks(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
 			     s64 count);
+
+/* limbo.c */
+void pkernfs_limbo_lock(struct pkernfs_tx *tx);
+u64 pkernfs_limbo_page(const struct pkernfs_media *m, enum pkernfs_zone_id id,
+		       u64 n);
 
 /* symlink.c */
 int pkernfs_symlink_free(struct pkernfs_tx *tx, u32 ino);

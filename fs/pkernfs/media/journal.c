@@ -230,6 +230,8 @@ static void unlock(struct pkernfs_tx *tx)
 {
 	if (tx->orphan_list >= 0)
 		mutex_unlock(&tx->m->journal->orphan_lock[tx->orphan_list]);
+	if (tx->limbo_locked)
+		mutex_unlock(&tx->m->journal->limbo_lock);
 	mutex_unlock(&tx->state->lock);
 }
 
@@ -461,6 +463,7 @@ static int create_journal(struct pkernfs_media *m)
 	journal->nr_slots = n;
 	for (i = 0; i < n; i++)
 		mutex_init(&journal->slot[i].lock);
+	mutex_init(&journal->limbo_lock);
 	for (i = 0; i < PKERNFS_NR_ORPHAN_LISTS; i++)
 		mutex_init(&journal->orphan_lock[i]);
 	m->journal = journal;
@@ -501,6 +504,7 @@ int pkernfs_recover(struct pkernfs_media *m)
 	int i, err;
 
 	spin_lock_init(&m->alloc_lock);
+	m->limbo = 0;
 	pkernfs_zones_init(m);
 	err = create_journal(m);
 	if (err)

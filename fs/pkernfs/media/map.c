@@ -389,6 +389,18 @@ static int alloc_type(struct pkernfs_tx *tx, u32 ino,
 }
 
 /**
+ * pkernfs_wants_data_blocks() - which blocks a file is to have
+ * @m: the region
+ * @size: bytes of the file
+ *
+ * Return: true for data blocks, false for small ones.
+ */
+bool pkernfs_wants_data_blocks(const struct pkernfs_media *m, u64 size)
+{
+	return size >> m->geo.data_block_shift;
+}
+
+/**
  * pkernfs_map_alloc() - put blocks where a file has a hole
  * @tx: the transaction
  * @ino: inode number of a regular file
@@ -400,7 +412,7 @@ static int alloc_type(struct pkernfs_tx *tx, u32 ino,
  * Files that have, or are going to have, at least the size of a data block get
  * data blocks, others small blocks. When one zone is full the other one serves.
  * A data block that lies around the pages is allocated whole. The blocks read as
- * zeroes. The caller holds the inode exclusively until the transaction ends, and
+ * zeroes. The caller holds the map exclusively until the transaction ends, and
  * continues with another transaction while pages are missing.
  *
  * Return: 0; -ENOSPC when there is no block left that can be used here, see
@@ -420,12 +432,18 @@ int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 	err = pkernfs_inode_get(tx->m, ino, S_IFREG, &inode);
 	if (err)
 		return err;
-	if (size_after >> tx->m->geo.data_block_shift)
+	if (pkernfs_wants_data_blocks(tx->m, size_after))
 		swap(first, second);
 	err = alloc_type(tx, ino, inode, page, max_pages, first);
 	if (err == -ENOSPC)
 		err = alloc_type(tx, ino, inode, page, max_pages, second);
 	return err ?: pkernfs_map_lookup(tx->m, ino, page, max_pages, extent);
+}
+
+/* May the block be in use by somebody that media/ knows nothing of? */
+static bool is_busy(struct pkernfs_media *m, u64 entry)
+{
+	return m->is_busy && m->is_busy(m, pkernfs_ptr_offset(entry));
 }
 
 /*
@@ -448,6 +466,9 @@ static int copy_table(struct pkernfs_media *m, u32 ino, struct map_cursor c,
 			continue;
 		}
 		++*blocks;
+		/* A device goes on writing where the block is now. */
+		if (!c.level && is_busy(m, entry))
+			return -ENOSPC;
 		if (!c.level) {
 			memcpy(pkernfs_at(m, offset),
 			       pkernfs_at(m, pkernfs_ptr_offset(entry)), size);
@@ -523,8 +544,8 @@ static int replace_table(struct pkernfs_tx *tx, u32 ino,
  * it does not come to that, the next mount does it. The caller holds the file
  * exclusively until the transaction ends.
  *
- * Return: 0; -ENOSPC when there are no small blocks around @page, or there is no
- * data block, inode or meta block; -EFBIG beyond the largest file; -ESTALE;
+ * Return: 0; -ENOSPC when there are no small blocks around @page, one of them is
+ * busy, or there is no data block, inode or meta block; -EFBIG beyond the largest file; -ESTALE;
  * -EINVAL for another type; -EUCLEAN.
  */
 int pkernfs_map_promote(struct pkernfs_tx *tx, u32 ino, u64 page, u32 *orphan)
@@ -554,17 +575,70 @@ int pkernfs_map_promote(struct pkernfs_tx *tx, u32 ino, u64 page, u32 *orphan)
 			     orphan);
 }
 
-/* Free the block at @c. Adds to *@blocks how many units of 4 KiB it has. */
-static int punch_entry(struct pkernfs_tx *tx, const struct map_cursor *c,
-		       u64 *blocks)
+/* Give the block at @c to limbo, which is locked. */
+static int move_to_limbo(struct pkernfs_tx *tx, const struct map_cursor *c)
 {
-	u64 entry = entry_of(c);
+	u64 entry = entry_of(c), page;
 	enum pkernfs_zone_id id = zone_of(entry);
+	struct pkernfs_inode *inode;
+	struct map_cursor *to;
+	struct map_path path;
 	int err;
 
-	err = pkernfs_free(tx, id,
-			   pkernfs_block_number(tx->m, id,
-						pkernfs_ptr_offset(entry)), 1);
+	err = pkernfs_inode_get(tx->m, tx->m->limbo, S_IFREG, &inode);
+	if (err)
+		return err;
+	page = pkernfs_limbo_page(tx->m, id,
+				  pkernfs_block_number(tx->m, id,
+						       pkernfs_ptr_offset(entry)));
+	if (page >= PKERNFS_MAX_FILE_PAGES)
+		return -EFBIG;
+	err = grow(tx, inode, page, c->level);
+	if (!err)
+		err = walk(tx->m, tx->m->limbo, inode, page, &path);
+	if (err)
+		return err;
+	to = &path.at[path.depth];
+	if (entry_of(to))
+		return pkernfs_corrupt(tx->m, tx->m->limbo,
+				       pkernfs_ptr_offset(entry),
+				       "a block is in limbo twice");
+	err = descend(tx, inode, page, c->level, to);
+	if (!err)
+		err = pkernfs_tx_set_le64(tx, &to->entries[to->index], entry);
+	return err ?: pkernfs_inode_add_blocks(tx, inode,
+					       level_pages(c->level));
+}
+
+/*
+ * Free the block at @c of inode @ino, or give it to limbo, or leave it there.
+ * Adds to *@blocks how many units of 4 KiB the inode has lost.
+ */
+static int punch_entry(struct pkernfs_tx *tx, u32 ino,
+		       const struct map_cursor *c, u64 *blocks)
+{
+	struct pkernfs_media *m = tx->m;
+	u64 entry = entry_of(c);
+	enum pkernfs_zone_id id = zone_of(entry);
+	bool busy = is_busy(m, entry);
+	int err;
+
+	if (busy) {
+		/* Asked again, since limbo is not reaped from here on. */
+		pkernfs_limbo_lock(tx);
+		busy = is_busy(m, entry);
+	}
+	if (busy && !m->limbo)
+		return -EBUSY;
+	if (busy && ino == m->limbo)
+		return 0;
+	if (busy)
+		err = move_to_limbo(tx, c);
+	else
+		err = pkernfs_free(tx, id,
+				   pkernfs_block_number(m, id,
+							pkernfs_ptr_offset(entry)),
+				   1);
 	*blocks += level_pages(c->level);
 	return err ?: pkernfs_tx_set_le64(tx, &c->entries[c->index], 0);
 }
@@ -586,10 +660,11 @@ static int punch_table(struct pkernfs_tx *tx, u32 ino, struct map_cursor c,
 		if (err)
 			return err;
 		if (pkernfs_ptr_type(entry) == PKERNFS_PTR_TABLE ||
-		    tx->state->nr_frees > PKERNFS_TX_MAX_FREES - FREES_NEEDED)
+		    tx->state->nr_frees > PKERNFS_TX_MAX_FREES - FREES_NEEDED ||
+		    tx->used > PKERNFS_SLOT_LOG_SIZE / 2)
 			return 0;
 		if (entry && *page <= start && end - start >= size) {
-			err = punch_entry(tx, &c, blocks);
+			err = punch_entry(tx, ino, &c, blocks);
 			if (err)
 				return err;
 		}
@@ -631,12 +706,14 @@ static int free_tables(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
  * @page: the first page, in units of 4 KiB; set to where to continue
  * @end: the page behind the last one; may be beyond the map
  *
- * Frees the blocks that lie wholly inside; others stay, and zeroing the part
- * inside is up to the caller. Does as much as fits into a transaction. The caller
- * holds the inode exclusively until the transaction ends.
+ * Frees the blocks that lie wholly inside, or gives them to limbo while they are
+ * busy; others stay, and zeroing the part inside is up to the caller. Does as much
+ * as fits into a transaction. The caller holds the inode exclusively until the
+ * transaction ends, or limbo's lock if it is limbo.
  *
- * Return: 1 when more is to be done in another transaction, 0 when not, -ESTALE,
- * -EINVAL for another type, -EFBIG, -EUCLEAN.
+ * Return: 1 when more is to be done in another transaction, 0 when not, -EBUSY
+ * when there must be a limbo first, -ENOSPC when limbo cannot take a block,
+ * -ESTALE, -EINVAL for another type, -EFBIG, -EUCLEAN.
  */
 int pkernfs_map_punch(struct pkernfs_tx *tx, u32 ino, u64 *page, u64 end)
 {

@@ -9,8 +9,9 @@
  * committed or aborted. What inodes share is locked here, in this order:
  *
  *	pkernfs_slot_state.lock		from begin to commit or abort
- *	  pkernfs_journal.orphan_lock	from the first use to commit or abort
- *	    pkernfs_media.alloc_lock
+ *	  pkernfs_journal.limbo_lock	from the first use to commit or abort
+ *	    pkernfs_journal.orphan_lock	likewise
+ *	      pkernfs_media.alloc_lock
  *
  * Unless said otherwise functions may sleep, return 0 or a negative errno, and
  * return -EUCLEAN, after a report, when they find the media damaged. A function
@@ -98,6 +99,8 @@ struct pkernfs_media {
 	/* Told of all damage; may be NULL. @ino is 0 for none in particular. */
 	void (*report)(struct pkernfs_media *m, u32 ino, u64 offset,
 		       const char *text);
+	/* Must a block that goes out of use not be reused yet? May be NULL. */
+	bool (*is_busy)(struct pkernfs_media *m, u64 offset);
 
 	struct pkernfs_geometry geo;
 	struct pkernfs_state state;
@@ -105,6 +108,7 @@ struct pkernfs_media {
 	u8 uuid[16];
 
 	struct pkernfs_journal *journal;	/* NULL until recovered */
+	u32 limbo;		/* inode number, 0 for none; under limbo_lock */
 	bool broken;		/* a transaction could not be rolled back */
 	spinlock_t alloc_lock;	/* bitmaps of all zones */
 	struct pkernfs_zone zone[PKERNFS_NR_ZONES];
@@ -116,6 +120,7 @@ struct pkernfs_tx {
 	struct pkernfs_slot_state *state;	/* the slot, locked */
 	struct pkernfs_slot *slot;		/* the same on media */
 	u32 used;				/* bytes of log */
+	bool limbo_locked;
 	int orphan_list;			/* locked, or -1 */
 	s64 in_use[PKERNFS_NR_ZONES];		/* blocks allocated */
 };
@@ -203,6 +208,7 @@ int pkernfs_inode_write(struct pkernfs_tx *tx, u32 ino,
 			const struct pkernfs_attr *attr);
 int pkernfs_inode_write_times(struct pkernfs_tx *tx, u32 ino,
 			      const struct pkernfs_attr *attr, bool atime_only);
+u64 pkernfs_inode_blocks(const struct pkernfs_media *m, u32 ino);
 int pkernfs_inode_free(struct pkernfs_tx *tx, u32 ino);
 
 /* orphan.c */
@@ -210,9 +216,14 @@ int pkernfs_orphan_add(struct pkernfs_tx *tx, u32 ino);
 int pkernfs_orphan_del(struct pkernfs_tx *tx, u32 ino);
 int pkernfs_orphan_first(struct pkernfs_media *m, unsigned int list, u32 *ino);
 
+/* limbo.c */
+int pkernfs_limbo_create(struct pkernfs_media *m);
+int pkernfs_limbo_reap(struct pkernfs_media *m);
+
 /* map.c */
 int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
 		       u64 max_pages, struct pkernfs_extent *extent);
+bool pkernfs_wants_data_blocks(const struct pkernfs_media *m, u64 size);
 int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 		      u64 size_after, struct pkernfs_extent *extent);
 int pkernfs_map_promote(struct pkernfs_tx *tx, u32 ino, u64 page, u32 *orphan);

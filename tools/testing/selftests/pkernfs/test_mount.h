@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -50,13 +51,30 @@ static inline int enter_new_fs(struct test_mount *t, const char *options)
 	return mount_and_enter(t, options);
 }
 
-/* Unmount; closes what the test has left open. */
+/* Take away all mappings of files in the filesystem. */
+static inline void unmap_files(const struct test_mount *t)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start, end;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (strstr(line, t->dir) &&
+		    sscanf(line, "%lx-%lx", &start, &end) == 2)
+			munmap((void *)start, end - start);
+	}
+	if (maps)
+		fclose(maps);
+}
+
+/* Unmount; closes and unmaps what the test has left. */
 static inline int leave_fs(const struct test_mount *t)
 {
 	int err = 0;
 
 	if (seteuid(0) || chdir("/"))
 		return errno;
+	unmap_files(t);
 	syscall(SYS_close_range, 3, ~0U, 0);
 	if (umount(t->dir)) {
 		err = errno;

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The struct pages of a region, for mappings and pins of file data.
+ *
+ * Both data zones get them, as drivers/dax/device.c does it: a block is one
+ * (compound) page of MEMORY_DEVICE_GENERIC. Metadata gets none, so nothing in the
+ * kernel can pin it or map it into a process.
+ *
+ * A block that nobody pins has one reference, the base reference. Once a pinned
+ * block is out of use, its base reference is given up: the last unpin then calls
+ * page_free(), and mm/memremap.c gives the base reference back.
+ */
+#define pr_fmt(fmt) "pkernfs: " fmt
+
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/numa.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "pkernfs.h"
+
+static const enum pkernfs_zone_id mapped_zones[PKERNFS_NR_PAGEMAPS] = {
+	PKERNFS_ZONE_SMALL, PKERNFS_ZONE_DATA,
+};
+
+/* Called by the last unpin, maybe in atomic context. */
+static void page_free(struct page *page)
+{
+	struct pkernfs_region *region = page->pgmap->owner;
+
+	page->zone_device_data = NULL;
+	schedule_work(&region->reap);
+}
+
+static const struct dev_pagemap_ops pages_ops = {
+	.page_free	= page_free,
+};
+
+/*
+ * Struct pages come in sections. Those of a section that has memory of the kernel
+ * were made at boot, and making compound pages of them is not supported.
+ */
+static int check_sections(const struct range *range, struct pkernfs_message *why)
+{
+	unsigned long nr = pfn_to_section_nr(PHYS_PFN(range->start));
+	unsigned long last = pfn_to_section_nr(PHYS_PFN(range->end));
+
+	for (; nr <= last; nr++) {
+		if (online_section_nr(nr))
+			return pkernfs_refuse(why, -ENXIO,
+					      "the %lu MiB at 0x%llx are shared with System RAM; align memmap= to that",
+					      1UL << (SECTION_SIZE_BITS - 20),
+					      PFN_PHYS(section_nr_to_pfn(nr)));
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Device pages are born reserved. VFIO takes that for memory without references
+ * (is_invalid_reserved_pfn() in drivers/vfio/vfio_iommu_type1.c) and would pin,
+ * but never unpin them.
+ */
+static void clear_reserved(const struct range *range)
+{
+	unsigned long pfn = PHYS_PFN(range->start), end = PHYS_PFN(range->end);
+
+	for (; pfn <= end; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		if (test_bit(PG_reserved, &page->flags))
+			clear_bit(PG_reserved, &page->flags);
+		if (!(pfn % PAGES_PER_SECTION))
+			cond_resched();
+	}
+}
+
+static int make_pages(struct pkernfs_region *region,
+		      const struct pkernfs_zone *zone,
+		      struct dev_pagemap *pgmap, struct pkernfs_message *why)
+{
+	u64 start = region->media.phys + zone->start;
+	u64 end = start + (zone->count << zone->shift);
+	void *addr;
+	int err;
+
+	/* Memory is added in units of 2 MiB; see pkernfs_geometry_plan(). */
+	start = ALIGN(start, PFN_PHYS(PAGES_PER_SUBSECTION));
+	end = ALIGN_DOWN(end, PFN_PHYS(PAGES_PER_SUBSECTION));
+	if (start >= end)
+		return 0;
+	pgmap->type = MEMORY_DEVICE_GENERIC;
+	pgmap->ops = &pages_ops;
+	pgmap->owner = region;
+	pgmap->vmemmap_shift = zone->shift - PAGE_SHIFT;
+	pgmap->range.start = start;
+	pgmap->range.end = end - 1;
+	err = check_sections(&pgmap->range, why);
+	if (err)
+		return err;
+	pgmap->nr_range = 1;
+	addr = memremap_pages(pgmap, numa_map_to_online_node(phys_to_target_node(start)));
+	if (IS_ERR(addr)) {
+		pgmap->nr_range = 0;
+		return pkernfs_refuse(why, PTR_ERR(addr),
+				      "no struct pages for 0x%llx-0x%llx, error %ld",
+				      start, end - 1, PTR_ERR(addr));
+	}
+	clear_reserved(&pgmap->range);
+	return 0;
+}
+
+static void unmake_all(struct pkernfs_region *region)
+{
+	int i;
+
+	for (i = 0; i < PKERNFS_NR_PAGEMAPS; i++) {
+		if (region->pages[i].nr_range)
+			memunmap_pages(&region->pages[i]);
+	}
+	kfree(region->pages);
+	region->pages = NULL;
+}
+
+static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
+{
+	int i, err = 0;
+
+	region->pages = kcalloc(PKERNFS_NR_PAGEMAPS, sizeof(*region->pages),
+				GFP_KERNEL);
+	if (!region->pages)
+		return pkernfs_refuse(why, -ENOMEM, "out of memory");
+	for (i = 0; i < PKERNFS_NR_PAGEMAPS && !err; i++)
+		err = make_pages(region, &region->media.zone[mapped_zones[i]],
+				 &region->pages[i], why);
+	if (err)
+		unmake_all(region);
+	return err;
+}
+
+/**
+ * pkernfs_get_pages() - have struct pages for a mounted region
+ * @region: the region
+ *
+ * They are made once per boot, when the first file is opened: a mount costs the
+ * same for any size of the region. Umount keeps them, since memunmap_pages()
+ * does not wait for pins. May sleep.
+ *
+ * Return: 0, or why files of the region cannot be mapped: -ENXIO when the range
+ * is not aligned for it, -ENOMEM.
+ */
+int pkernfs_get_pages(struct pkernfs_region *region)
+{
+	struct pkernfs_message why;
+	int err = READ_ONCE(region->pages_error);
+
+	if (err != -EAGAIN)
+		return err;
+	mutex_lock(&region->lock);
+	err = region->pages_error;
+	if (err == -EAGAIN) {
+		err = make_all(region, &why);
+		if (err)
+			pr_warn("%s: files cannot be mapped: %s\n",
+				region->name, why.text);
+		WRITE_ONCE(region->pages_error, err);
+	}
+	mutex_unlock(&region->lock);
+	return err;
+}
+
+/* Whether the base reference of a page is all there is. */
+static bool is_idle(struct page *page)
+{
+	/* Pinned, and its base reference given up. */
+	if (READ_ONCE(page->zone_device_data))
+		return false;
+	/* mm/memremap.c is about to give the base reference back. */
+	while (!page_ref_count(page))
+		cond_resched();
+	return page_ref_count(page) == 1;
+}
+
+static bool has_pages(const struct pkernfs_region *region, u64 phys)
+{
+	int i;
+
+	if (READ_ONCE(region->pages_error))
+		return false;
+	for (i = 0; i < PKERNFS_NR_PAGEMAPS; i++) {
+		const struct dev_pagemap *pgmap = &region->pages[i];
+
+		if (pgmap->nr_range && phys >= pgmap->range.start &&
+		    phys <= pgmap->range.end)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * pkernfs_has_page() - whether there are struct pages for a place
+ * @region: the region
+ * @offset: in the region
+ *
+ * Return: true if there are.
+ */
+bool pkernfs_has_page(const struct pkernfs_region *region, u64 offset)
+{
+	return has_pages(region, region->media.phys + offset);
+}
+
+/**
+ * pkernfs_is_pinned() - whether a block that goes out of use is still in use
+ * @m: a region's media
+ * @offset: of the block in the region; no page table leads there any more
+ *
+ * The region is reaped when the block is unpinned. Without a way to get at the
+ * block there are no new pins; get_user_pages_fast() may take a short-lived
+ * reference, which is no harm. May sleep.
+ *
+ * Return: true if somebody has a reference.
+ */
+bool pkernfs_is_pinned(struct pkernfs_media *m, u64 offset)
+{
+	const struct pkernfs_region *region =
+		container_of(m, struct pkernfs_region, media);
+	struct page *page;
+
+	if (!has_pages(region, m->phys + offset))
+		return false;
+	page = pfn_to_page(PHYS_PFN(m->phys + offset));
+	if (is_idle(page))
+		return false;
+	if (!page->zone_device_data) {
+		page->zone_device_data = page;
+		put_page(page);
+	}
+	return true;
+}
+
+/**
+ * pkernfs_reap() - reuse blocks that were pinned when they went out of use
+ * @work: of a region, which may have been unmounted meanwhile
+ */
+void pkernfs_reap(struct work_struct *work)
+{
+	struct pkernfs_region *region =
+		container_of(work, struct pkernfs_region, reap);
+	struct super_block *sb;
+
+	mutex_lock(&region->reap_lock);
+	sb = region->sb;
+	if (sb && !sb_rdonly(sb)) {
+		sb_start_intwrite(sb);
+		pkernfs_limbo_reap(&region->media);
+		sb_end_intwrite(sb);
+	}
+	mutex_unlock(&region->reap_lock);
+}
+
+/**
+ * pkernfs_set_reaper() - allow or forbid that pkernfs_reap() does anything
+ * @region: the region
+ * @sb: its superblock, set up; NULL before that goes away
+ */
+void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb)
+{
+	mutex_lock(&region->reap_lock);
+	region->sb = sb;
+	mutex_unlock(&region->reap_lock);
+}
+
+static bool has_pins(const struct dev_pagemap *pgmap)
+{
+	unsigned long step = 1UL << pgmap->vmemmap_shift, pfn;
+
+	if (!pgmap->nr_range)
+		return false;
+	for (pfn = PHYS_PFN(pgmap->range.start);
+	     pfn < PHYS_PFN(pgmap->range.end); pfn += step) {
+		if (!is_idle(pfn_to_page(pfn)))
+			return true;
+		cond_resched();
+	}
+	return false;
+}
+
+/**
+ * pkernfs_drop_pages() - forget the struct pages, since the layout changes
+ * @region: the region, not mounted
+ *
+ * Return: 0, or -EBUSY when some are pinned.
+ */
+int pkernfs_drop_pages(struct pkernfs_region *region)
+{
+	int i, err = 0;
+
+	mutex_lock(&region->lock);
+	for (i = 0; region->pages && i < PKERNFS_NR_PAGEMAPS; i++) {
+		if (has_pins(&region->pages[i]))
+			err = -EBUSY;
+	}
+	if (!err) {
+		region->pages_error = -EAGAIN;
+		if (region->pages)
+			unmake_all(region);
+	}
+	mutex_unlock(&region->lock);
+	return err;
+}
