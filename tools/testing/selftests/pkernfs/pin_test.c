@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pins: memory of a file that a device or the kernel still uses when the file
+ * gives it up must not become another file's before the pin goes. A page in a
+ * pipe, by vmsplice(), and a fixed buffer of io_uring stand for all pins.
+ */
+#define _GNU_SOURCE
+#include <linux/io_uring.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/statfs.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "../kselftest_harness.h"
+#include "test_mount.h"
+
+#define PAGE		4096UL
+#define DATA_BLOCK	(2UL << 20)
+
+FIXTURE(pin)
+{
+	struct test_mount mount;
+	struct statfs at_start;
+	int fd;
+	int pipe[2];
+	char *map;
+};
+
+FIXTURE_VARIANT(pin)
+{
+	size_t size;		/* of the file: decides which zone it is in */
+};
+
+FIXTURE_VARIANT_ADD(pin, small_block)
+{
+	.size = 4 * PAGE,
+};
+
+FIXTURE_VARIANT_ADD(pin, data_block)
+{
+	.size = 2 * DATA_BLOCK,
+};
+
+FIXTURE_SETUP(pin)
+{
+	ASSERT_EQ(0, enter_new_fs(&self->mount, "format,small=1M"));
+	ASSERT_EQ(0, statfs(".", &self->at_start));
+	self->fd = open("file", O_RDWR | O_CREAT | O_EXCL, 0644);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ftruncate(self->fd, variant->size));
+	self->map = mmap(NULL, variant->size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	memset(self->map, 'o', variant->size);
+	ASSERT_EQ(0, pipe(self->pipe));
+}
+
+FIXTURE_TEARDOWN(pin)
+{
+	EXPECT_EQ(0, leave_fs_clean(&self->mount));
+}
+
+static int pin_page(int pipe, char *page)
+{
+	struct iovec iov = { page, PAGE };
+
+	return vmsplice(pipe, &iov, 1, 0) == PAGE ? 0 : errno;
+}
+
+/* Take the page out of the pipe: is it what was there when it was pinned? */
+static bool unpin_page(int pipe)
+{
+	char buf[PAGE], expected[PAGE];
+
+	memset(expected, 'o', PAGE);
+	return read(pipe, buf, PAGE) == PAGE && !memcmp(buf, expected, PAGE);
+}
+
+static long used_bytes(const struct statfs *at_start)
+{
+	struct statfs now;
+
+	if (statfs(".", &now))
+		return -1;
+	return (at_start->f_bfree - now.f_bfree) * now.f_bsize;
+}
+
+/* Freeing follows the unpin soon, but not at once. */
+static bool becomes_used(const struct statfs *at_start, long bytes)
+{
+	time_t end = time(NULL) + 10;
+
+	while (used_bytes(at_start) != bytes) {
+		if (time(NULL) > end)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+/* Take all the memory there is and write to it. */
+static int fill_region(void)
+{
+	static char buf[DATA_BLOCK];
+	int fd = open("other", O_RDWR | O_CREAT, 0644);
+	size_t step;
+
+	memset(buf, 'n', sizeof(buf));
+	for (step = DATA_BLOCK; step >= PAGE; step = step > PAGE ? PAGE : 0) {
+		while (write(fd, buf, step) > 0)
+			;
+		if (errno != ENOSPC)
+			return errno;
+	}
+	close(fd);
+	return 0;
+}
+
+TEST_F(pin, truncated_memory_is_not_reused)
+{
+	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+
+	ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
+	ASSERT_EQ(0, ftruncate(self->fd, 0));
+	EXPECT_EQ(block, used_bytes(&self->at_start));
+	ASSERT_EQ(0, fill_region());
+	EXPECT_TRUE(unpin_page(self->pipe[0]));
+	ASSERT_EQ(0, unlink("other"));
+	EXPECT_TRUE(becomes_used(&self->at_start, 0));
+}
+
+TEST_F(pin, punched_memory_is_not_reused)
+{
+	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+
+	ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
+	ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       0, variant->size));
+	EXPECT_EQ(block, used_bytes(&self->at_start));
+	/* The file has a new block there. */
+	self->map[PAGE] = 'n';
+	EXPECT_EQ(0, self->map[PAGE + 1]);
+	EXPECT_TRUE(unpin_page(self->pipe[0]));
+	EXPECT_TRUE(becomes_used(&self->at_start, block));
+}
+
+TEST_F(pin, unlinked_memory_is_not_reused)
+{
+	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+
+	ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
+	ASSERT_EQ(0, unlink("file"));
+	ASSERT_EQ(0, munmap(self->map, variant->size));
+	ASSERT_EQ(0, close(self->fd));
+	EXPECT_EQ(block, used_bytes(&self->at_start));
+	ASSERT_EQ(0, fill_region());
+	EXPECT_TRUE(unpin_page(self->pipe[0]));
+	ASSERT_EQ(0, unlink("other"));
+	EXPECT_TRUE(becomes_used(&self->at_start, 0));
+}
+
+TEST_F(pin, outlives_unmounting)
+{
+	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+
+	ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
+	ASSERT_EQ(0, unlink("file"));
+	ASSERT_EQ(0, munmap(self->map, variant->size));
+	close(self->fd);
+	/* All but the pipe is closed. */
+	ASSERT_EQ(0, chdir("/"));
+	ASSERT_EQ(0, umount(self->mount.dir));
+	/* Memory that a device writes to cannot be formatted either. */
+	ASSERT_EQ(-1, mount("pkernfs0", self->mount.dir, "pkernfs", 0, "format"));
+	EXPECT_EQ(EBUSY, errno);
+	ASSERT_EQ(0, mount_and_enter(&self->mount, "check"));
+	EXPECT_EQ(block, used_bytes(&self->at_start));
+	ASSERT_EQ(0, fill_region());
+	EXPECT_TRUE(unpin_page(self->pipe[0]));
+	ASSERT_EQ(0, unlink("other"));
+	EXPECT_TRUE(becomes_used(&self->at_start, 0));
+}
+
+TEST_F(pin, many_come_and_go)
+{
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		memset(self->map + PAGE, 'o', PAGE);
+		ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
+		ASSERT_EQ(0, ftruncate(self->fd, 0));
+		ASSERT_EQ(0, ftruncate(self->fd, variant->size));
+		/* Two of them overlap. */
+		if (i)
+			EXPECT_TRUE(unpin_page(self->pipe[0]));
+	}
+	ASSERT_EQ(0, ftruncate(self->fd, 0));
+	close(self->pipe[0]);
+	close(self->pipe[1]);
+	EXPECT_TRUE(becomes_used(&self->at_start, 0));
+}
+
+TEST_F(pin, fixed_buffers_are_pins)
+{
+	struct iovec iov = { self->map, variant->size };
+	struct io_uring_params params = {};
+	int ring = syscall(__NR_io_uring_setup, 4, &params);
+
+	ASSERT_LE(0, ring);
+	/* A long-term pin: refused where pages may move, or be taken away. */
+	ASSERT_EQ(0, syscall(__NR_io_uring_register, ring,
+			     IORING_REGISTER_BUFFERS, &iov, 1));
+	ASSERT_EQ(0, ftruncate(self->fd, 0));
+	EXPECT_EQ(variant->size, used_bytes(&self->at_start));
+	ASSERT_EQ(0, syscall(__NR_io_uring_register, ring,
+			     IORING_UNREGISTER_BUFFERS, NULL, 0));
+	EXPECT_TRUE(becomes_used(&self->at_start, 0));
+	close(ring);
+}
+
+TEST_HARNESS_MAIN
