@@ -103,7 +103,7 @@ void pkernfs_unmap_pages(struct inode *inode, u64 first, u64 end)
  * @page: first page of the hole
  * @count: how many pages are wanted, at least 1
  * @size_after: bytes the file is going to have
- * @extent: what is there then, at least one page; it reads as zeroes
+ * @extent: what has been filled, see pkernfs_map_alloc(); it reads as zeroes
  *
  * Return: 0, or an errno of pkernfs_map_alloc() or of the journal.
  */
@@ -120,9 +120,9 @@ int pkernfs_fill_pages(struct inode *inode, u64 page, u64 count,
 				extent);
 	err = pkernfs_tx_end(&tx, err);
 	/* Readers may have the zero page there. */
-	if (!err)
-		pkernfs_unmap_pages(inode, extent->page,
-				    extent->page + extent->count);
+	if (!err && mapping_mapped(inode->i_mapping))
+		unmap_mapping_pages(inode->i_mapping, extent->page,
+				    extent->count, true);
 	return err;
 }
 

@@ -319,9 +319,13 @@ static void zero(const struct pkernfs_media *m, u64 offset, u64 size)
 	}
 }
 
-/* Allocate up to @want blocks, zero them, put them into the holes at @c. */
+/*
+ * Allocate up to @want blocks, zero them, put them into the holes at @c, of which
+ * the first one has @extent->page.
+ */
 static int fill_holes(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
-		      const struct map_cursor *c, u64 want, unsigned int type)
+		      const struct map_cursor *c, u64 want, unsigned int type,
+		      struct pkernfs_extent *extent)
 {
 	const struct pkernfs_zone *zone = &tx->m->zone[zone_of(type)];
 	u64 first, got, offset, i;
@@ -341,8 +345,12 @@ static int fill_holes(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
 	for (i = 0; i < got; i++)
 		c->entries[c->index + i] =
 			cpu_to_le64((offset + (i << zone->shift)) | type);
-	return pkernfs_inode_add_blocks(tx, inode, got <<
-					(zone->shift - PKERNFS_BLOCK_SHIFT));
+	*extent = (struct pkernfs_extent) {
+		.page	= ALIGN_DOWN(extent->page, level_pages(c->level)),
+		.count	= got << level_shift(c->level),
+		.offset	= offset,
+	};
+	return pkernfs_inode_add_blocks(tx, inode, extent->count);
 }
 
 /*
@@ -358,14 +366,15 @@ static u64 count_entries(u64 page, u64 max_pages, u32 level)
 }
 
 /*
- * Allocate blocks of one type. Where small blocks stand already there is no
- * place for a data block.
+ * Allocate blocks of one type from @extent->page on. Where small blocks stand
+ * already there is no place for a data block.
  */
 static int alloc_type(struct pkernfs_tx *tx, u32 ino,
-		      struct pkernfs_inode *inode, u64 page, u64 max_pages,
-		      unsigned int type)
+		      struct pkernfs_inode *inode, u64 max_pages,
+		      unsigned int type, struct pkernfs_extent *extent)
 {
 	u32 level = type == PKERNFS_PTR_DATA ? data_level(tx->m) : 0;
+	u64 page = extent->page;
 	struct map_path path;
 	struct map_cursor *c;
 	int err;
@@ -379,13 +388,16 @@ static int alloc_type(struct pkernfs_tx *tx, u32 ino,
 	if (err)
 		return err;
 	c = &path.at[path.depth];
-	if (entry_of(c))
+	if (entry_of(c)) {
+		*extent = extent_at(c, page);
 		return 0;
+	}
 	if (c->level < level)
 		return -ENOSPC;
 	err = descend(tx, inode, page, level, c);
 	return err ?: fill_holes(tx, inode, c,
-				 count_entries(page, max_pages, level), type);
+				 count_entries(page, max_pages, level), type,
+				 extent);
 }
 
 /**
@@ -407,7 +419,7 @@ bool pkernfs_wants_data_blocks(const struct pkernfs_media *m, u64 size)
  * @page: the first page of the hole, in units of 4 KiB
  * @max_pages: how many are wanted, at least 1
  * @size_after: bytes the file is going to have
- * @extent: the result, as from pkernfs_map_lookup(): at least one page
+ * @extent: what has been filled: at least @page, but the whole of its data block
  *
  * Files that have, or are going to have, at least the size of a data block get
  * data blocks, others small blocks. When one zone is full the other one serves.
@@ -434,10 +446,11 @@ int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 		return err;
 	if (pkernfs_wants_data_blocks(tx->m, size_after))
 		swap(first, second);
-	err = alloc_type(tx, ino, inode, page, max_pages, first);
+	extent->page = page;
+	err = alloc_type(tx, ino, inode, max_pages, first, extent);
 	if (err == -ENOSPC)
-		err = alloc_type(tx, ino, inode, page, max_pages, second);
-	return err ?: pkernfs_map_lookup(tx->m, ino, page, max_pages, extent);
+		err = alloc_type(tx, ino, inode, max_pages, second, extent);
+	return err;
 }
 
 /* May the block be in use by somebody that media/ knows nothing of? */

@@ -202,6 +202,18 @@ TEST_F(mapping, populate_takes_all_faults_at_once)
 	EXPECT_EQ(0, mlock(p, 2 * DATA_BLOCK));
 }
 
+/* Filling a hole leaves what is mapped beside it alone. */
+TEST_F(mapping, small_files_are_mapped_page_by_page)
+{
+	char *p;
+
+	ASSERT_EQ(0, ftruncate(self->fd, 64 * PAGE));
+	p = map_at(self->fd, 64 * PAGE, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(64, count_faults(p, 64 * PAGE));
+	EXPECT_EQ(0, count_faults(p, 64 * PAGE));
+}
+
 TEST_F(mapping, writing_to_a_hole_fills_it_with_zeroes)
 {
 	char *p;
