@@ -342,30 +342,37 @@ static int reclaim(struct super_block *sb, u32 ino)
 	return err;
 }
 
+/* An inode that is still where it was cannot be deleted now. */
+static void reclaim_list(struct super_block *sb, unsigned int list)
+{
+	struct pkernfs_media *m = pkernfs_media(sb);
+	u32 ino, last = 0, stays = 0;
+
+	while (!pkernfs_orphan_next(m, list, stays, &ino) && ino) {
+		if (ino == m->limbo) {
+			stays = ino;
+		} else if (ino == last || reclaim(sb, ino)) {
+			pr_warn("%s: inode %u remains an orphan\n", sb->s_id,
+				ino);
+			stays = ino;
+		}
+		last = ino;
+	}
+}
+
 /**
  * pkernfs_reclaim_orphans() - end what an earlier kernel did not
- * @sb: a superblock that has become writable
+ * @sb: a superblock that has become writable, without a reaper
  *
- * An orphan that cannot be reclaimed is left for fsck, with those behind it: it
- * must not keep the rest of the region from being used.
+ * An orphan that cannot be reclaimed is left for fsck: it must not keep the rest
+ * of the region from being used.
  */
 void pkernfs_reclaim_orphans(struct super_block *sb)
 {
-	struct pkernfs_media *m = pkernfs_media(sb);
 	unsigned int list;
-	u32 ino, last;
 
-	for (list = 0; list < PKERNFS_NR_ORPHAN_LISTS; list++) {
-		last = 0;
-		while (!pkernfs_orphan_first(m, list, &ino) && ino) {
-			if (ino == last || reclaim(sb, ino)) {
-				pr_warn("%s: inode %u remains an orphan\n",
-					sb->s_id, ino);
-				break;
-			}
-			last = ino;
-		}
-	}
+	for (list = 0; list < PKERNFS_NR_ORPHAN_LISTS; list++)
+		reclaim_list(sb, list);
 }
 
 /* What the VFS has changed is to be as before, since the media is. */

@@ -252,7 +252,7 @@ void pkernfs_reap(struct work_struct *work)
 
 	mutex_lock(&region->reap_lock);
 	sb = region->sb;
-	if (sb && !sb_rdonly(sb)) {
+	if (sb) {
 		sb_start_intwrite(sb);
 		pkernfs_limbo_reap(&region->media);
 		sb_end_intwrite(sb);
@@ -263,13 +263,17 @@ void pkernfs_reap(struct work_struct *work)
 /**
  * pkernfs_set_reaper() - allow or forbid that pkernfs_reap() does anything
  * @region: the region
- * @sb: its superblock, set up; NULL before that goes away
+ * @sb: its superblock, writable; NULL before it is not any more
+ *
+ * What was unpinned while it was forbidden is reaped now.
  */
 void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb)
 {
 	mutex_lock(&region->reap_lock);
 	region->sb = sb;
 	mutex_unlock(&region->reap_lock);
+	if (sb)
+		schedule_work(&region->reap);
 }
 
 static bool has_pins(const struct dev_pagemap *pgmap)

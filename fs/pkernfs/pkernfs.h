@@ -44,7 +44,7 @@ struct vm_area_struct;
  * @pages: struct pages of the small and of the data zone
  * @reap: reuses blocks that were pinned when they went out of use
  * @reap_lock: protects @sb, outside of the freeze lock of a superblock
- * @sb: the superblock while it is mounted and set up
+ * @sb: the superblock while it is set up and writable
  *
  * Regions exist from boot to shutdown. Each has at most one superblock.
  */

@@ -184,7 +184,7 @@ static int open_region(struct fs_context *fc, struct pkernfs_region *region,
 }
 
 /* Record on media that this kernel writes to the region from now on. */
-static void begin_writing(struct pkernfs_region *region)
+static void count_mount(struct pkernfs_region *region)
 {
 	struct pkernfs_state *s = &region->media.state;
 
@@ -198,8 +198,21 @@ static void begin_writing(struct pkernfs_region *region)
 	mutex_unlock(&region->lock);
 }
 
+/* Nobody can write yet. */
+static void begin_writing(struct super_block *sb)
+{
+	struct pkernfs_region *region = pkernfs_sb_region(sb);
+
+	count_mount(region);
+	/* What is deleted now is deleted only from a writable superblock. */
+	sb->s_flags &= ~SB_RDONLY;
+	pkernfs_reclaim_orphans(sb);
+	pkernfs_set_reaper(region, sb);
+}
+
 static void end_writing(struct pkernfs_region *region)
 {
+	pkernfs_set_reaper(region, NULL);
 	mutex_lock(&region->lock);
 	region->media.state.flags |= PKERNFS_STATE_CLEAN;
 	pkernfs_sb_write_state(&region->media);
@@ -220,7 +233,6 @@ static void pkernfs_put_super(struct super_block *sb)
 {
 	struct pkernfs_region *region = pkernfs_sb_region(sb);
 
-	pkernfs_set_reaper(region, NULL);
 	if (!sb_rdonly(sb))
 		end_writing(region);
 	close_region(region);
@@ -424,11 +436,8 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 		return err;
 	}
 
-	if (!sb_rdonly(sb)) {
-		begin_writing(region);
-		pkernfs_reclaim_orphans(sb);
-	}
-	pkernfs_set_reaper(region, sb);
+	if (!sb_rdonly(sb))
+		begin_writing(sb);
 	warn_without_huge_pages(region);
 	pr_info("%s: %s, %llu MiB, generation %llu, %lld us\n", region->name,
 		formatted ? "formatted" : "restored", m->size / SZ_1M,
@@ -516,10 +525,7 @@ static int pkernfs_reconfigure(struct fs_context *fc)
 			region->name, region->media.unknown_ro_compat);
 		return -EROFS;
 	}
-	begin_writing(region);
-	/* What is deleted now is deleted only from a writable superblock. */
-	sb->s_flags &= ~SB_RDONLY;
-	pkernfs_reclaim_orphans(sb);
+	begin_writing(sb);
 	return 0;
 }
 

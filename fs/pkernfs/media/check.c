@@ -727,7 +727,7 @@ static void *zalloc(u64 count, u64 size)
  * @result: set to what was found
  *
  * Each fault found is reported. Inodes that were leaked are not deleted but put
- * on an orphan list, see pkernfs_orphan_first(). The caller excludes every other
+ * on an orphan list, see pkernfs_orphan_next(). The caller excludes every other
  * user of the region. Needs about 20 bytes of memory for each inode.
  *
  * Return: 0 when nothing is wrong or all of it was repaired, -EUCLEAN when

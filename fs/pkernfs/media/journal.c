@@ -494,7 +494,7 @@ static int roll_back_all(struct pkernfs_media *m)
  * @m: the region; its superblock has been read or written
  *
  * Costs the same for any size and number of files. The caller excludes every
- * other user, deletes what pkernfs_orphan_first() finds next, and calls
+ * other user, deletes what pkernfs_orphan_next() finds next, and calls
  * pkernfs_release() in the end.
  *
  * Return: 0; -ENOMEM; -EUCLEAN when the journal is damaged, without a change.

@@ -214,7 +214,8 @@ int pkernfs_inode_free(struct pkernfs_tx *tx, u32 ino);
 /* orphan.c */
 int pkernfs_orphan_add(struct pkernfs_tx *tx, u32 ino);
 int pkernfs_orphan_del(struct pkernfs_tx *tx, u32 ino);
-int pkernfs_orphan_first(struct pkernfs_media *m, unsigned int list, u32 *ino);
+int pkernfs_orphan_next(struct pkernfs_media *m, unsigned int list, u32 after,
+			u32 *ino);
 
 /* limbo.c */
 int pkernfs_limbo_create(struct pkernfs_media *m);

@@ -159,27 +159,34 @@ int pkernfs_orphan_del(struct pkernfs_tx *tx, u32 ino)
 }
 
 /**
- * pkernfs_orphan_first() - find the first inode of an orphan list
+ * pkernfs_orphan_next() - find an inode of an orphan list
  * @m: the region
  * @list: which list, below PKERNFS_NR_ORPHAN_LISTS
- * @ino: set to its number, 0 for an empty list
+ * @after: an inode of the list, 0 for its begin
+ * @ino: set to the number of the inode behind it, 0 at the end
  *
- * For a mount, which takes the first one off until the list is empty. The caller
+ * For a mount, which takes off what it can delete and passes over the rest. What
+ * an inode says is before it is checked, so no list goes in a circle. The caller
  * excludes changes of the list.
  *
  * Return: 0 or -EUCLEAN.
  */
-int pkernfs_orphan_first(struct pkernfs_media *m, unsigned int list, u32 *ino)
+int pkernfs_orphan_next(struct pkernfs_media *m, unsigned int list, u32 after,
+			u32 *ino)
 {
-	const __le32 *head = &pkernfs_journal_head(m)->orphan[list];
-	u32 first = le32_to_cpu(READ_ONCE(*head));
+	const __le32 *link = &pkernfs_journal_head(m)->orphan[list];
+	u32 next;
 
-	if (first &&
-	    (!pkernfs_is_ino(m, first) ||
-	     first % PKERNFS_NR_ORPHAN_LISTS != list ||
-	     !pkernfs_is_allocated(m, PKERNFS_ZONE_INODES, first - 1)))
-		return pkernfs_corrupt(m, 0, pkernfs_offset(m, head),
-				       "orphan list begins with inode %u", first);
-	*ino = first;
+	if (after)
+		link = &pkernfs_inode(m, after)->orphan_next;
+	next = le32_to_cpu(READ_ONCE(*link));
+	if (next &&
+	    (!pkernfs_is_ino(m, next) ||
+	     next % PKERNFS_NR_ORPHAN_LISTS != list ||
+	     !pkernfs_is_allocated(m, PKERNFS_ZONE_INODES, next - 1) ||
+	     le32_to_cpu(pkernfs_inode(m, next)->orphan_prev) != after))
+		return pkernfs_corrupt(m, after, pkernfs_offset(m, link),
+				       "orphan list leads to inode %u", next);
+	*ino = next;
 	return 0;
 }

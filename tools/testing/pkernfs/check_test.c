@@ -483,11 +483,42 @@ static void run(size_t i)
 	region_destroy(&fs);
 }
 
+/* One of several orphans is damaged: a mount deletes those beside it. */
+static void test_damaged_orphan(void)
+{
+	static const struct region_options options = {
+		.data_blocks = 4, .small_size = SZ_1M, .inodes = 256,
+	};
+	u32 ino[3 * PKERNFS_NR_ORPHAN_LISTS], damaged, i;
+	struct pkernfs_attr attr;
+	u64 free;
+	int err;
+
+	region_create(&fs, &options);
+	free = pkernfs_free_count(&fs.m, PKERNFS_ZONE_INODES);
+	for (i = 0; i < ARRAY_SIZE(ino); i++) {
+		if (op_tmpfile(&fs, S_IFREG | 0600, &ino[i]))
+			exit(EXIT_FAILURE);
+	}
+	damaged = ino[ARRAY_SIZE(ino) / 2];
+	pkernfs_inode(&fs.m, damaged)->mode = 0;
+	last_report[0] = '\0';
+	err = op_reclaim(&fs);
+	tap(err == -EUCLEAN && strstr(last_report, "invalid mode"),
+	    "a damaged orphan is reported: %s", last_report);
+	tap(pkernfs_inode_read(&fs.m, damaged, &attr) == -EUCLEAN,
+	    "a damaged orphan stays");
+	tap(pkernfs_free_count(&fs.m, PKERNFS_ZONE_INODES) == free - 1,
+	    "the orphans beside it are deleted");
+	region_destroy(&fs);
+}
+
 int main(void)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		run(i);
+	test_damaged_orphan();
 	return tap_end();
 }

@@ -626,22 +626,30 @@ int op_evict(struct fs *fs, u32 ino)
 	return delete(fs, ino, attr.mode);
 }
 
+/* What cannot be deleted stays; tells why, if that is so. */
+static int reclaim_list(struct fs *fs, unsigned int list)
+{
+	u32 ino, stays = 0;
+	int err, failed = 0;
+
+	for (;;) {
+		err = pkernfs_orphan_next(&fs->m, list, stays, &ino);
+		if (err || !ino)
+			return err ?: failed;
+		err = ino == fs->m.limbo ? 0 : op_evict(fs, ino);
+		if (err || ino == fs->m.limbo)
+			stays = ino;
+		failed = failed ?: err;
+	}
+}
+
 int op_reclaim(struct fs *fs)
 {
-	int list, err;
-	u32 ino;
+	int list, err, failed = 0;
 
 	for (list = 0; list < PKERNFS_NR_ORPHAN_LISTS; list++) {
-		for (;;) {
-			err = pkernfs_orphan_first(&fs->m, list, &ino);
-			if (err)
-				return err;
-			if (!ino)
-				break;
-			err = op_evict(fs, ino);
-			if (err)
-				return err;
-		}
+		err = reclaim_list(fs, list);
+		failed = failed ?: err;
 	}
-	return 0;
+	return failed;
 }

@@ -42,17 +42,24 @@ FIXTURE_VARIANT_ADD(pin, data_block)
 	.size = 2 * DATA_BLOCK,
 };
 
+static int map_new_file(FIXTURE_DATA(pin) *self, size_t size)
+{
+	self->fd = open("file", O_RDWR | O_CREAT | O_EXCL, 0644);
+	if (self->fd < 0 || ftruncate(self->fd, size))
+		return errno;
+	self->map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->fd, 0);
+	if (self->map == MAP_FAILED)
+		return errno;
+	memset(self->map, 'o', size);
+	return 0;
+}
+
 FIXTURE_SETUP(pin)
 {
 	ASSERT_EQ(0, enter_new_fs(&self->mount, "format,small=1M"));
 	ASSERT_EQ(0, statfs(".", &self->at_start));
-	self->fd = open("file", O_RDWR | O_CREAT | O_EXCL, 0644);
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ftruncate(self->fd, variant->size));
-	self->map = mmap(NULL, variant->size, PROT_READ | PROT_WRITE,
-			 MAP_SHARED, self->fd, 0);
-	ASSERT_NE(MAP_FAILED, self->map);
-	memset(self->map, 'o', variant->size);
+	ASSERT_EQ(0, map_new_file(self, variant->size));
 	ASSERT_EQ(0, pipe(self->pipe));
 }
 
@@ -180,6 +187,29 @@ TEST_F(pin, outlives_unmounting)
 	EXPECT_TRUE(unpin_page(self->pipe[0]));
 	ASSERT_EQ(0, unlink("other"));
 	EXPECT_TRUE(becomes_used(&self->at_start, 0));
+}
+
+TEST_F(pin, goes_while_read_only)
+{
+	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+	int i;
+
+	/* The second time there must be a limbo again. */
+	for (i = 0; i < 2; i++) {
+		if (i)
+			ASSERT_EQ(0, map_new_file(self, variant->size));
+		ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
+		ASSERT_EQ(0, unlink("file"));
+		ASSERT_EQ(0, munmap(self->map, variant->size));
+		ASSERT_EQ(0, close(self->fd));
+		ASSERT_EQ(0, mount(NULL, self->mount.dir, NULL,
+				   MS_REMOUNT | MS_RDONLY, NULL));
+		EXPECT_TRUE(unpin_page(self->pipe[0]));
+		EXPECT_EQ(block, used_bytes(&self->at_start));
+		ASSERT_EQ(0, mount(NULL, self->mount.dir, NULL, MS_REMOUNT,
+				   NULL));
+		EXPECT_TRUE(becomes_used(&self->at_start, 0));
+	}
 }
 
 TEST_F(pin, many_come_and_go)
