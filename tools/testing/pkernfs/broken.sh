@@ -66,6 +66,16 @@ broken "a data block is linked without being logged" map.c \
 	's/\terr = pkernfs_tx_set_le64\(tx, &c->entries\[c->index\],\n[^\n]*offset \| PKERNFS_PTR_DATA\);/\tc->entries[c->index] = cpu_to_le64(offset | PKERNFS_PTR_DATA);/'
 broken "small blocks that were replaced are forgotten" map.c \
 	's/return pkernfs_orphan_add\(tx, ino\);/return 0;/'
+broken "a busy block is freed" map.c \
+	's/\tbool busy = is_busy\(m, entry\);/\tbool busy = false;/'
+broken "a busy block is linked in limbo without being logged" map.c \
+	's/err = pkernfs_tx_set_le64\(tx, &to->entries\[to->index\], entry\);/to->entries[to->index] = cpu_to_le64(entry);/'
+broken "a busy block is copied by a promotion" map.c \
+	's/\t\tif \(!c.level && is_busy\(m, entry\)\)\n\t\t\treturn -ENOSPC;\n//'
+broken "limbo is not an orphan" limbo.c \
+	's/\tif \(!err\)\n\t\terr = pkernfs_orphan_add\(tx, ino\);\n//'
+broken "an empty limbo is deleted but not forgotten" limbo.c \
+	's/\tif \(!err\)\n\t\tWRITE_ONCE\(tx->m->limbo, 0\);\n//'
 broken "freed blocks are free before the commit" alloc.c \
 	's/(\tif \(state->nr_frees == PKERNFS_TX_MAX_FREES\)\n)/\tpkernfs_bits_change(tx->m, id, first, count, false);\n\1/'
 broken "a name is visible before it is written" dir.c \

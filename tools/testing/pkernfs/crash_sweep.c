@@ -46,6 +46,12 @@ static u32 written_to;			/* file whose contents may be anything */
 static const char *op_name;
 static void *metadata;			/* copy of the zones before data */
 static u32 generations[PKERNFS_BLOCK_SIZE];	/* of all inodes before */
+static struct {
+	struct pkernfs_range block;
+	u64 sum;
+} pins[MAX_PINS];			/* what fs.pins says, and was there */
+static u32 nr_pins;
+static bool pins_remain;		/* over the mount after a stop */
 
 static u64 stops, nested_stops, reordered_stops, violations, operations;
 static u64 seed = 0x706b65726e6673;
@@ -96,6 +102,57 @@ static bool is_generation_lost(void)
 	return false;
 }
 
+/* A device uses the block around a page of a file. */
+static void pin(u32 ino, u64 page)
+{
+	struct pkernfs_range block = find_block(&fs, ino, page);
+
+	if (!block.size || !op_pin(&fs, block.start))
+		abort();
+	pins[nr_pins].block = block;
+	pins[nr_pins++].sum = sum_block(&fs, block);
+}
+
+static s64 unpin(u32 i)
+{
+	u64 offset = pins[i].block.start;
+
+	pins[i] = pins[--nr_pins];
+	return op_unpin(&fs, offset);
+}
+
+static bool is_pin_lost(const struct fs *after)
+{
+	u32 i;
+
+	for (i = 0; i < nr_pins; i++) {
+		if (!is_block_used(after, pins[i].block.start) ||
+		    sum_block(after, pins[i].block) != pins[i].sum)
+			return true;
+	}
+	return false;
+}
+
+/* Delete orphans, in a kernel that knows of the pins still, and in another. */
+static int reclaim(struct fs *after)
+{
+	u32 i;
+	int err;
+
+	for (i = 0; pins_remain && i < nr_pins; i++)
+		op_pin(after, pins[i].block.start);
+	err = op_reclaim(after);
+	if (!pins_remain)
+		return err;
+	/* Without an inode for limbo an orphan waits for the next mount. */
+	if (err && err != -ENOSPC)
+		return err;
+	if (is_pin_lost(after))
+		return -EBUSY;
+	memset(after->pins, 0, sizeof(after->pins));
+	return op_reclaim(after) ?: pkernfs_limbo_reap(&after->m);
+}
+
 /* A mount after the stop. The digest says what a user sees then. */
 static bool recover(struct fs *after, struct digest *d, const char *where,
 		    size_t i)
@@ -116,7 +173,7 @@ static bool recover(struct fs *after, struct digest *d, const char *where,
 		violation("%s %zu: mount: %d, %s", where, i, err, last_report);
 		return false;
 	}
-	err = op_reclaim(after);
+	err = reclaim(after);
 	if (err)
 		violation("%s %zu: orphans: %d, %s", where, i, err, last_report);
 	else if (pkernfs_check(&after->m, 0, &result))
@@ -179,10 +236,13 @@ static void sweep_recovery(u32 step)
 
 static void probe_and_restore(u32 step, size_t i, const char *where)
 {
-	trace_start(&recovery_log);
-	probe(step, i, where);
-	trace_stop();
-	trace_revert_all(&recovery_log);
+	do {
+		trace_start(&recovery_log);
+		probe(step, i, where);
+		trace_stop();
+		trace_revert_all(&recovery_log);
+		pins_remain = nr_pins && !pins_remain;
+	} while (pins_remain);
 }
 
 /* Stores @i up to @end are not ordered: try some that overtook others. */
@@ -273,10 +333,12 @@ static void sweep_stores(void)
 		stops++;
 		probe_and_restore(step, i, "store");
 		if (stops % nested_every == 0) {
+			pins_remain = nr_pins;
 			trace_start(&recovery_log);
 			probe(step, i, "store");
 			trace_stop();
 			trace_revert_all(&recovery_log);
+			pins_remain = false;
 			sweep_recovery(step);
 		}
 		if (i == op_log.count)
@@ -333,6 +395,8 @@ static void sweep_end(const char *name, enum outcome how, u32 ino, s64 expected,
 	take_back();
 	find_allowed();
 	sweep_stores();
+	if (is_pin_lost(&fs))
+		violation("a busy block is free, or has changed");
 	if (verbose)
 		printf("# %s: %zu stores, %u transactions, %llu violations\n",
 		       name, op_log.count, nr_allowed - 1, violations - before);
@@ -731,6 +795,64 @@ static void sweep_promotion(void)
 	region_destroy(&fs);
 }
 
+/* Blocks that are busy when they go out of use wait in limbo. */
+static void sweep_limbo(void)
+{
+	struct region_options options = tiny;
+	u32 a, b, c, d, x, i;
+
+	options.data_blocks = 5;
+	options.small_size = SZ_1M;
+	start(&options);
+	MUST(op_create(&fs, ROOT, "a", S_IFREG | 0600, 0, &a));
+	MUST(op_create(&fs, ROOT, "b", S_IFREG | 0600, 0, &b));
+	MUST(op_create(&fs, ROOT, "c", S_IFREG | 0600, 0, &c));
+	MUST(op_create(&fs, ROOT, "d", S_IFREG | 0600, 0, &d));
+	MUST(write_pattern(a, 0, 20 * PAGE));
+	MUST(write_pattern(b, 0, 2 * SZ_2M));
+	for (i = 0; i < 8; i++) {
+		MUST(write_pattern(c, 2 * i * PAGE, PAGE));
+		MUST(write_pattern(d, 2 * i * PAGE, PAGE));
+	}
+
+	SWEEP("reap without a limbo", UNSEEN, 0, pkernfs_limbo_reap(&fs.m));
+	pin(a, 12);
+	pin(a, 14);
+	SWEEP("truncate: the first busy block", ATOMIC, 0,
+	      op_truncate(&fs, a, 13 * PAGE));
+	SWEEP("truncate: another busy block", ATOMIC, 0,
+	      op_truncate(&fs, a, PAGE));
+	pin(b, 512);
+	SWEEP_DATA("punch a busy data block", b, 0,
+		   op_punch(&fs, b, SZ_2M - PAGE, SZ_2M + PAGE));
+	for (i = 0; i < 8; i++)
+		pin(c, 2 * i);
+	MUST(op_unlink(&fs, ROOT, "c", &x));
+	SWEEP("delete a file of busy blocks", ATOMIC, 0, op_evict(&fs, x));
+	pin(d, 6);
+	SWEEP("promote with a busy block", UNSEEN, -ENOSPC,
+	      op_promote(&fs, d, 1));
+	SWEEP("reap nothing", UNSEEN, 0, pkernfs_limbo_reap(&fs.m));
+
+	region_umount(&fs);
+	MUST(region_mount(&fs));
+	SWEEP("reclaim what is busy still", UNSEEN, 0, op_reclaim(&fs));
+	SWEEP("reap one of several", UNSEEN, 0, unpin(2));
+	SWEEP("unpin what is in use", UNSEEN, 0, unpin(nr_pins - 1));
+	while (nr_pins > 1)
+		MUST(unpin(0));
+	SWEEP("reap the last one", UNSEEN, 0, unpin(0));
+	if (fs.m.limbo || pkernfs_inode_blocks(&fs.m, d) != 8 + 1)
+		violation("limbo is not gone");
+
+	pin(d, 4);
+	for (i = 0; pkernfs_free_count(&fs.m, PKERNFS_ZONE_INODES); i++)
+		MUST(op_create(&fs, ROOT, long_name(i), S_IFIFO | 0600, 0, &x));
+	SWEEP("no inode for a limbo", STEPS, -ENOSPC, op_truncate(&fs, d, 0));
+	MUST(unpin(0));
+	region_destroy(&fs);
+}
+
 /* Everything that can be full: the operation fails and leaves nothing behind. */
 static void sweep_full(void)
 {
@@ -932,6 +1054,7 @@ static void (*const scenarios[])(void) = {
 	sweep_format,
 	sweep_data,
 	sweep_promotion,
+	sweep_limbo,
 	sweep_names,
 	sweep_orphans,
 	sweep_directories,

@@ -332,3 +332,42 @@ int take_digest(struct fs *fs, struct digest *d)
 	free(w.dirs);
 	return err;
 }
+
+static const struct pkernfs_zone *zone_at(const struct fs *fs, u64 offset)
+{
+	const struct pkernfs_zone *data = &fs->m.zone[PKERNFS_ZONE_DATA];
+
+	return offset >= data->start ? data : &fs->m.zone[PKERNFS_ZONE_SMALL];
+}
+
+struct pkernfs_range find_block(struct fs *fs, u32 ino, u64 page)
+{
+	struct pkernfs_range block = {};
+	const struct pkernfs_zone *zone;
+	struct pkernfs_extent e;
+
+	if (pkernfs_map_lookup(&fs->m, ino, page, 1, &e) || !e.offset)
+		return block;
+	zone = zone_at(fs, e.offset);
+	block.size = 1ULL << zone->shift;
+	block.start = e.offset - (e.offset - zone->start) % block.size;
+	return block;
+}
+
+bool is_block_used(const struct fs *fs, u64 offset)
+{
+	const struct pkernfs_zone *zone = zone_at(fs, offset);
+
+	return pkernfs_is_allocated(&fs->m, zone - fs->m.zone,
+				    (offset - zone->start) >> zone->shift);
+}
+
+u64 sum_block(const struct fs *fs, struct pkernfs_range block)
+{
+	/* Whoever clears or fills it does so with more than this. */
+	u64 step = block.size / 512, pos, sum = 0;
+
+	for (pos = 0; pos < block.size; pos += step)
+		sum = mix(sum, *(u64 *)(fs->m.base + block.start + pos));
+	return sum;
+}

@@ -39,6 +39,12 @@ struct digest {
 
 int take_digest(struct fs *fs, struct digest *digest);
 
+/* The block that a file has around @page; size 0 for a hole. */
+struct pkernfs_range find_block(struct fs *fs, u32 ino, u64 page);
+/* Whether the block at @offset is in use, and a sum of what is in it. */
+bool is_block_used(const struct fs *fs, u64 offset);
+u64 sum_block(const struct fs *fs, struct pkernfs_range block);
+
 /* A word of a file's contents that no other file has. */
 static inline u64 pattern(u32 owner, u64 pos)
 {

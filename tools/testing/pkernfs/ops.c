@@ -351,14 +351,21 @@ int op_setattr(struct fs *fs, u32 ino, u16 perm, u32 uid, u32 gid)
 static int punch_pages(struct fs *fs, u32 ino, u64 page, u64 end)
 {
 	struct pkernfs_tx tx;
+	u64 next = page;
 	int more, err;
 
 	do {
 		err = pkernfs_tx_begin(&fs->m, &tx);
 		if (err)
 			return err;
-		more = pkernfs_map_punch(&tx, ino, &page, end);
+		more = pkernfs_map_punch(&tx, ino, &next, end);
 		err = finish(&tx, min(more, 0));
+		if (!err) {
+			page = next;
+		} else if (err == -EBUSY) {
+			next = page;
+			err = pkernfs_limbo_create(&fs->m);
+		}
 	} while (!err && more);
 	return err;
 }
@@ -612,6 +619,43 @@ int op_promote(struct fs *fs, u32 ino, u64 page)
 		return err;
 	fs->promotions++;
 	return delete(fs, orphan, S_IFREG);
+}
+
+static bool is_pinned(struct pkernfs_media *m, u64 offset)
+{
+	const struct fs *fs = container_of(m, struct fs, m);
+	int i;
+
+	for (i = 0; i < MAX_PINS; i++) {
+		if (fs->pins[i] == offset)
+			return true;
+	}
+	return false;
+}
+
+bool op_pin(struct fs *fs, u64 offset)
+{
+	int i;
+
+	fs->m.is_busy = is_pinned;
+	for (i = 0; i < MAX_PINS; i++) {
+		if (!fs->pins[i]) {
+			fs->pins[i] = offset;
+			return true;
+		}
+	}
+	return false;
+}
+
+int op_unpin(struct fs *fs, u64 offset)
+{
+	int i;
+
+	for (i = 0; i < MAX_PINS; i++) {
+		if (fs->pins[i] == offset)
+			fs->pins[i] = 0;
+	}
+	return pkernfs_limbo_reap(&fs->m);
 }
 
 int op_evict(struct fs *fs, u32 ino)

@@ -12,10 +12,13 @@
 
 #include "media.h"
 
+#define MAX_PINS 24
+
 struct fs {
 	struct pkernfs_media m;
 	s64 clock;		/* seconds; one tick for each operation */
 	u64 promotions;		/* how often op_promote() worked */
+	u64 pins[MAX_PINS];	/* offsets of busy blocks; 0: none */
 };
 
 #define OP_RENAME_NOREPLACE	1
@@ -40,6 +43,13 @@ s64 op_read(struct fs *fs, u32 ino, u64 pos, void *buf, u64 len);
 
 /* What a write does that finds no block for the hole at @page. */
 int op_promote(struct fs *fs, u32 ino, u64 page);
+
+/*
+ * A device uses the block at @offset from now on, or does no longer. A block out
+ * of use is free again after that. op_pin() says if there is a place for it.
+ */
+bool op_pin(struct fs *fs, u64 offset);
+int op_unpin(struct fs *fs, u64 offset);
 
 /* What the last close of an orphan, or a mount, does. */
 int op_evict(struct fs *fs, u32 ino);
