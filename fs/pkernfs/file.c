@@ -39,14 +39,20 @@ static u64 pages_up_to(loff_t end)
 	return (end + PKERNFS_BLOCK_SIZE - 1) >> PKERNFS_BLOCK_SHIFT;
 }
 
-static void extent_to_stretch(const struct pkernfs_media *m,
-			      const struct pkernfs_extent *extent, loff_t pos,
-			      size_t len, struct stretch *s)
+/* Fails with -EIO where the memory is known to be damaged, and ends before that. */
+static int extent_to_stretch(const struct pkernfs_media *m,
+			     const struct pkernfs_extent *extent, loff_t pos,
+			     size_t len, struct stretch *s)
 {
 	u64 skip = pos - (extent->page << PKERNFS_BLOCK_SHIFT);
 
 	s->len = min_t(u64, len, (extent->count << PKERNFS_BLOCK_SHIFT) - skip);
-	s->addr = extent->offset ? m->base + extent->offset + skip : NULL;
+	s->addr = NULL;
+	if (!extent->offset)
+		return 0;
+	s->addr = m->base + extent->offset + skip;
+	s->len = pkernfs_good_size(m, extent->offset + skip, s->len);
+	return s->len ? 0 : -EIO;
 }
 
 static int lookup(struct inode *inode, u64 page, u64 max_pages,
@@ -70,9 +76,7 @@ static int find(struct inode *inode, loff_t pos, size_t len, struct stretch *s)
 
 	err = lookup(inode, page_of(pos), pages_up_to(pos + len) - page_of(pos),
 		     &extent);
-	if (!err)
-		extent_to_stretch(m, &extent, pos, len, s);
-	return err;
+	return err ?: extent_to_stretch(m, &extent, pos, len, s);
 }
 
 /**
@@ -170,8 +174,8 @@ static int fill_hole(struct inode *inode, loff_t pos, size_t len,
 				 size_after, &extent);
 	filemap_invalidate_unlock(inode->i_mapping);
 	if (!err)
-		extent_to_stretch(pkernfs_media(inode->i_sb), &extent, pos, len,
-				  s);
+		return extent_to_stretch(pkernfs_media(inode->i_sb), &extent,
+					 pos, len, s);
 	if (err != -ENOSPC)
 		return err;
 	err = promote(inode, pos);
@@ -342,7 +346,8 @@ static ssize_t copy_out(struct inode *inode, loff_t pos, struct iov_iter *to)
 		err = find(inode, pos + done, wanted - done, &s);
 		if (err)
 			break;
-		n = s.addr ? copy_to_iter(s.addr, s.len, to) :
+		/* Memory may be damaged without anybody knowing. */
+		n = s.addr ? _copy_mc_to_iter(s.addr, s.len, to) :
 			     iov_iter_zero(s.len, to);
 		done += n;
 		if (n < s.len) {
@@ -561,18 +566,19 @@ static long pkernfs_fallocate(struct file *file, int mode, loff_t offset,
 static loff_t seek(struct inode *inode, loff_t pos, bool hole)
 {
 	loff_t size = i_size_read(inode);
-	struct stretch s;
+	struct pkernfs_extent extent;
 	int err;
 
 	if (pos < 0 || pos >= size)
 		return -ENXIO;
 	while (pos < size) {
-		err = find(inode, pos, min_t(u64, size - pos, SZ_1G), &s);
+		err = lookup(inode, page_of(pos), pages_up_to(size) - page_of(pos),
+			     &extent);
 		if (err)
 			return err;
-		if (!s.addr == hole)
+		if (!extent.offset == hole)
 			return pos;
-		pos += s.len;
+		pos = (extent.page + extent.count) << PKERNFS_BLOCK_SHIFT;
 		cond_resched();
 	}
 	return hole ? size : -ENXIO;

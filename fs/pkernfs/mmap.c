@@ -54,6 +54,17 @@ static bool is_possible(const struct fault *f)
 	       linear_page_index(vma, start) == f->page;
 }
 
+/* The page can be mapped unless it, or one beside it, is bad. */
+static vm_fault_t check_bad(const struct fault *f, const struct pkernfs_media *m,
+			    u64 offset)
+{
+	u64 size = PAGE_SIZE << f->order;
+
+	if (pkernfs_good_size(m, offset, size) == size)
+		return 0;
+	return f->order ? VM_FAULT_FALLBACK : VM_FAULT_HWPOISON;
+}
+
 static vm_fault_t insert_block(const struct fault *f, u64 phys)
 {
 	pfn_t pfn = phys_to_pfn_t(phys, PFN_DEV | PFN_MAP);
@@ -91,6 +102,7 @@ static vm_fault_t insert(const struct fault *f)
 	struct pkernfs_region *region = pkernfs_sb_region(inode->i_sb);
 	u64 end = DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 	struct pkernfs_extent extent;
+	vm_fault_t ret;
 
 	if (f->vmf->pgoff >= end)
 		return VM_FAULT_SIGBUS;
@@ -106,7 +118,8 @@ static vm_fault_t insert(const struct fault *f)
 		return f->vmf->vma->vm_flags & VM_MAYWRITE ? 0 : insert_zero(f);
 	if (!pkernfs_has_page(region, extent.offset))
 		return VM_FAULT_SIGBUS;
-	return insert_block(f, region->media.phys + extent.offset);
+	ret = check_bad(f, &region->media, extent.offset);
+	return ret ?: insert_block(f, region->media.phys + extent.offset);
 }
 
 static vm_fault_t errno_to_fault(int err)

@@ -36,6 +36,7 @@ static void page_free(struct page *page)
 
 static const struct dev_pagemap_ops pages_ops = {
 	.page_free	= page_free,
+	.memory_failure	= pkernfs_memory_failure,
 };
 
 /*

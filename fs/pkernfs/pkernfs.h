@@ -43,7 +43,8 @@ struct vm_area_struct;
  *               changed under @lock
  * @pages: struct pages of the small and of the data zone
  * @reap: reuses blocks that were pinned when they went out of use
- * @reap_lock: protects @sb, outside of the freeze lock of a superblock
+ * @reap_lock: protects @sb, and keeps it as it is; outside of the freeze lock of a
+ *             superblock
  * @sb: the superblock while it is set up and writable
  *
  * Regions exist from boot to shutdown. Each has at most one superblock.
@@ -80,6 +81,10 @@ bool pkernfs_has_page(const struct pkernfs_region *region, u64 offset);
 bool pkernfs_is_pinned(struct pkernfs_media *m, u64 offset);
 void pkernfs_reap(struct work_struct *work);
 void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb);
+
+/* memory_failure.c */
+int pkernfs_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
+			   unsigned long nr_pages, int flags);
 
 /**
  * struct pkernfs_inode_info - an inode in memory

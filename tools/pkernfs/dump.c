@@ -125,6 +125,8 @@ static void print_journal(const struct pkernfs_media *m)
 			printf("  orphan list %llu begins with inode %u\n", i,
 			       le32_to_cpu(head->orphan[i]));
 	}
+	for (i = 0; i < min_t(u32, le32_to_cpu(head->nr_bad), PKERNFS_MAX_BAD); i++)
+		printf("  bad page at 0x%llx\n", le64_to_cpu(head->bad[i]));
 }
 
 static void print_zones(const struct pkernfs_media *m)

@@ -80,6 +80,22 @@ void pkernfs_bits_change(struct pkernfs_media *m, enum pkernfs_zone_id id,
 	}
 }
 
+/* Allocate blocks that are free. alloc_lock is held. */
+static int take_run(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 first,
+		    u64 count)
+{
+	struct pkernfs_zone *zone = &tx->m->zone[id];
+	int err;
+
+	err = pkernfs_tx_log_alloc(tx, id, first, count);
+	if (err)
+		return err;
+	pkernfs_bits_change(tx->m, id, first, count, true);
+	tx->in_use[id] += count;
+	zone->free -= min(zone->free, count);
+	return 0;
+}
+
 /**
  * pkernfs_alloc() - allocate a run of blocks
  * @tx: the transaction
@@ -108,16 +124,34 @@ int pkernfs_alloc(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 want,
 		goto unlock;
 	end = bit + min3(want, zone->count - bit, (u64)U32_MAX);
 	end = find_bit(m, zone, bit, end, true);
-	err = pkernfs_tx_log_alloc(tx, id, bit, end - bit);
+	err = take_run(tx, id, bit, end - bit);
 	if (err)
 		goto unlock;
-	pkernfs_bits_change(m, id, bit, end - bit, true);
-	tx->in_use[id] += end - bit;
-	zone->free -= min(zone->free, end - bit);
 	zone->hint = end;
 	*first = bit;
 	*got = end - bit;
 unlock:
+	spin_unlock(&m->alloc_lock);
+	return err;
+}
+
+/**
+ * pkernfs_alloc_block() - allocate a certain block
+ * @tx: the transaction
+ * @id: the zone
+ * @n: number of the block, inside the zone
+ *
+ * Return: 0, -EEXIST when it is in use, -EFBIG when the transaction is too large.
+ */
+int pkernfs_alloc_block(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n)
+{
+	struct pkernfs_media *m = tx->m;
+	struct pkernfs_zone *zone = &m->zone[id];
+	int err = -EEXIST;
+
+	spin_lock(&m->alloc_lock);
+	if (find_bit(m, zone, n, n + 1, false) == n)
+		err = take_run(tx, id, n, 1);
 	spin_unlock(&m->alloc_lock);
 	return err;
 }

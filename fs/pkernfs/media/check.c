@@ -707,6 +707,8 @@ static int check_all(struct check *c)
 {
 	int err;
 
+	if (pkernfs_bad_check(c->m))
+		count_damage(c);
 	check_inodes(c);
 	err = check_links(c);
 	return err ?: check_space(c);

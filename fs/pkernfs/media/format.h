@@ -134,9 +134,17 @@ enum pkernfs_zone_id {
  * what was begun. Inode number n is on list n % PKERNFS_NR_ORPHAN_LISTS.
  */
 #define PKERNFS_NR_ORPHAN_LISTS	16
+#define PKERNFS_MAX_BAD		500
 
 struct pkernfs_journal_head {
 	__le32 orphan[PKERNFS_NR_ORPHAN_LISTS];	/* first inode, 0 for none */
+	/*
+	 * Memory that the hardware has reported as damaged: the offsets of its
+	 * pages of 4 KiB, all of them in the small or data zone.
+	 */
+	__le32 nr_bad;
+	__le32 reserved;
+	__le64 bad[PKERNFS_MAX_BAD];
 };
 
 /*
@@ -287,7 +295,9 @@ static_assert(offsetof(struct pkernfs_sb, area) == 80);
 static_assert(offsetof(struct pkernfs_sb, reserved) == 224);
 static_assert(offsetof(struct pkernfs_sb, state) == 512);
 static_assert(sizeof(struct pkernfs_sb) <= PKERNFS_BLOCK_SIZE);
-static_assert(sizeof(struct pkernfs_journal_head) == 64);
+static_assert(sizeof(struct pkernfs_journal_head) == 4072);
+static_assert(offsetof(struct pkernfs_journal_head, nr_bad) == 64);
+static_assert(offsetof(struct pkernfs_journal_head, bad) == 72);
 static_assert(sizeof(struct pkernfs_slot) == 64);
 static_assert(offsetof(struct pkernfs_slot, in_use) == 8);
 static_assert(offsetof(struct pkernfs_slot, reserved2) == 40);

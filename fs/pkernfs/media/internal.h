@@ -106,6 +106,7 @@ static inline unsigned int pkernfs_ptr_type(u64 ptr)
 void pkernfs_zones_init(struct pkernfs_media *m);
 void pkernfs_bits_change(struct pkernfs_media *m, enum pkernfs_zone_id id,
 			 u64 first, u64 count, bool set);
+int pkernfs_alloc_block(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n);
 int pkernfs_meta_alloc(struct pkernfs_tx *tx, u64 *offset);
 int pkernfs_meta_free(struct pkernfs_tx *tx, u64 offset);
 
@@ -122,7 +123,15 @@ int pkernfs_inode_get(struct pkernfs_media *m, u32 ino, u32 type,
 int pkernfs_inode_add_blocks(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
 			     s64 count);
 
+/* bad.c */
+int pkernfs_bad_check(struct pkernfs_media *m);
+
+/* map.c */
+int pkernfs_map_add_to_limbo(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
+			     u64 n);
+
 /* limbo.c */
+int pkernfs_limbo_take(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n);
 void pkernfs_limbo_lock(struct pkernfs_tx *tx);
 u64 pkernfs_limbo_page(const struct pkernfs_media *m, enum pkernfs_zone_id id,
 		       u64 n);

@@ -453,10 +453,17 @@ int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 	return err;
 }
 
-/* May the block be in use by somebody that media/ knows nothing of? */
+/*
+ * May the block be in use by somebody that media/ knows nothing of? One with a bad
+ * page must not be reused either, ever.
+ */
 static bool is_busy(struct pkernfs_media *m, u64 entry)
 {
-	return m->is_busy && m->is_busy(m, pkernfs_ptr_offset(entry));
+	u64 offset = pkernfs_ptr_offset(entry);
+	u64 size = 1ULL << m->zone[zone_of(entry)].shift;
+
+	return pkernfs_good_size(m, offset, size) < size ||
+	       (m->is_busy && m->is_busy(m, offset));
 }
 
 /*
@@ -588,11 +595,21 @@ int pkernfs_map_promote(struct pkernfs_tx *tx, u32 ino, u64 page, u32 *orphan)
 			     orphan);
 }
 
-/* Give the block at @c to limbo, which is locked. */
-static int move_to_limbo(struct pkernfs_tx *tx, const struct map_cursor *c)
+/**
+ * pkernfs_map_add_to_limbo() - put a block into limbo
+ * @tx: the transaction, which has limbo locked; there is one
+ * @id: PKERNFS_ZONE_SMALL or PKERNFS_ZONE_DATA
+ * @n: number of the block, which no file has
+ *
+ * Return: 0, -ENOSPC when there is no meta block, -EFBIG, -EUCLEAN.
+ */
+int pkernfs_map_add_to_limbo(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
+			     u64 n)
 {
-	u64 entry = entry_of(c), page;
-	enum pkernfs_zone_id id = zone_of(entry);
+	bool is_data = id == PKERNFS_ZONE_DATA;
+	u64 page = pkernfs_limbo_page(tx->m, id, n);
+	u64 offset = pkernfs_block_offset(tx->m, id, n);
+	u32 level = is_data ? data_level(tx->m) : 0;
 	struct pkernfs_inode *inode;
 	struct map_cursor *to;
 	struct map_path path;
@@ -601,26 +618,23 @@ static int move_to_limbo(struct pkernfs_tx *tx, const struct map_cursor *c)
 	err = pkernfs_inode_get(tx->m, tx->m->limbo, S_IFREG, &inode);
 	if (err)
 		return err;
-	page = pkernfs_limbo_page(tx->m, id,
-				  pkernfs_block_number(tx->m, id,
-						       pkernfs_ptr_offset(entry)));
 	if (page >= PKERNFS_MAX_FILE_PAGES)
 		return -EFBIG;
-	err = grow(tx, inode, page, c->level);
+	err = grow(tx, inode, page, level);
 	if (!err)
 		err = walk(tx->m, tx->m->limbo, inode, page, &path);
 	if (err)
 		return err;
 	to = &path.at[path.depth];
 	if (entry_of(to))
-		return pkernfs_corrupt(tx->m, tx->m->limbo,
-				       pkernfs_ptr_offset(entry),
+		return pkernfs_corrupt(tx->m, tx->m->limbo, offset,
 				       "a block is in limbo twice");
-	err = descend(tx, inode, page, c->level, to);
+	err = descend(tx, inode, page, level, to);
 	if (!err)
-		err = pkernfs_tx_set_le64(tx, &to->entries[to->index], entry);
-	return err ?: pkernfs_inode_add_blocks(tx, inode,
-					       level_pages(c->level));
+		err = pkernfs_tx_set_le64(tx, &to->entries[to->index],
+					  offset | (is_data ? PKERNFS_PTR_DATA :
+							      PKERNFS_PTR_SMALL));
+	return err ?: pkernfs_inode_add_blocks(tx, inode, level_pages(level));
 }
 
 /*
@@ -633,6 +647,7 @@ static int punch_entry(struct pkernfs_tx *tx, u32 ino,
 	struct pkernfs_media *m = tx->m;
 	u64 entry = entry_of(c);
 	enum pkernfs_zone_id id = zone_of(entry);
+	u64 n = pkernfs_block_number(m, id, pkernfs_ptr_offset(entry));
 	bool busy = is_busy(m, entry);
 	int err;
 
@@ -646,12 +661,9 @@ static int punch_entry(struct pkernfs_tx *tx, u32 ino,
 	if (busy && ino == m->limbo)
 		return 0;
 	if (busy)
-		err = move_to_limbo(tx, c);
+		err = pkernfs_map_add_to_limbo(tx, id, n);
 	else
-		err = pkernfs_free(tx, id,
-				   pkernfs_block_number(m, id,
-							pkernfs_ptr_offset(entry)),
-				   1);
+		err = pkernfs_free(tx, id, n, 1);
 	*blocks += level_pages(c->level);
 	return err ?: pkernfs_tx_set_le64(tx, &c->entries[c->index], 0);
 }

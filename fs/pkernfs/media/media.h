@@ -221,6 +221,10 @@ int pkernfs_orphan_next(struct pkernfs_media *m, unsigned int list, u32 after,
 int pkernfs_limbo_create(struct pkernfs_media *m);
 int pkernfs_limbo_reap(struct pkernfs_media *m);
 
+/* bad.c */
+u64 pkernfs_good_size(const struct pkernfs_media *m, u64 offset, u64 size);
+int pkernfs_bad_add(struct pkernfs_media *m, u64 offset);
+
 /* map.c */
 int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
 		       u64 max_pages, struct pkernfs_extent *extent);

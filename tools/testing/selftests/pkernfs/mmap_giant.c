@@ -249,4 +249,18 @@ TEST_F(giant, pinned_block_is_not_reused)
 	unlink("other");
 }
 
+TEST_F(giant, a_bad_page_leaves_the_rest)
+{
+	char buf[2];
+
+	count_faults(self->map, GIANT);
+	self->map[2 * PAGE] = 'x';
+	ASSERT_EQ(0, madvise(self->map + PAGE, PAGE, MADV_HWPOISON) ? errno : 0);
+	EXPECT_EQ(SIGBUS, touch(self->map + PAGE));
+	EXPECT_EQ('x', self->map[2 * PAGE]);
+	EXPECT_EQ(0, touch(self->map + GIANT - 1));
+	EXPECT_ERRNO(EIO, pread(self->fd, buf, 1, PAGE));
+	EXPECT_EQ(1, pread(self->fd, buf, 2, PAGE - 1));
+}
+
 TEST_HARNESS_MAIN
