@@ -351,12 +351,23 @@ static void warn_without_huge_pages(const struct pkernfs_region *region)
 			region->name);
 }
 
-/* Undo what was interrupted, and check before anything builds on the rest. */
+/*
+ * Undo what was interrupted, and check before anything builds on the rest. A
+ * read-only mount does that, too, as with other filesystems that have a journal.
+ * But with features that this kernel does not know, undoing may mean something
+ * else than what it would do.
+ */
 static int recover_region(struct fs_context *fc, struct pkernfs_region *region)
 {
 	const struct pkernfs_mount_options *options = fc->fs_private;
+	u64 unknown = region->media.unknown_ro_compat;
 	int err;
 
+	if (unknown && pkernfs_is_interrupted(&region->media)) {
+		errorfc(fc, "%s was not changed: it needs recovery but has unknown features 0x%llx",
+			region->name, unknown);
+		return -EOPNOTSUPP;
+	}
 	err = pkernfs_recover(&region->media);
 	if (err) {
 		errorfc(fc, "%s cannot be recovered; see the kernel log",

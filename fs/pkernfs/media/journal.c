@@ -446,17 +446,42 @@ static void count_free(struct pkernfs_media *m, enum pkernfs_zone_id id)
 	zone->free = zone->count - in_use;
 }
 
+/* The journal has at least the block before the slots. */
+static u32 count_slots(const struct pkernfs_media *m)
+{
+	return (m->geo.area[PKERNFS_AREA_JOURNAL].size - PKERNFS_BLOCK_SIZE) /
+	       PKERNFS_SLOT_SIZE;
+}
+
+/**
+ * pkernfs_is_interrupted() - whether pkernfs_recover() has anything to undo
+ * @m: the region; its superblock has been read
+ *
+ * Changes nothing, and the caller excludes everybody who does.
+ *
+ * Return: true if a transaction was not over when the last user stopped.
+ */
+bool pkernfs_is_interrupted(const struct pkernfs_media *m)
+{
+	u32 i, n = count_slots(m);
+
+	for (i = 0; i < n; i++) {
+		if (pkernfs_slot(m, i)->used)
+			return true;
+	}
+	return false;
+}
+
 static int create_journal(struct pkernfs_media *m)
 {
 	const struct pkernfs_range *area = &m->geo.area[PKERNFS_AREA_JOURNAL];
+	u32 i, n = count_slots(m);
 	struct pkernfs_journal *journal;
-	u32 i, n;
 
-	if (area->size < PKERNFS_BLOCK_SIZE + PKERNFS_SLOT_SIZE)
+	if (!n)
 		return pkernfs_corrupt(m, 0, area->start,
 				       "the journal of 0x%llx bytes has no slot",
 				       area->size);
-	n = (area->size - PKERNFS_BLOCK_SIZE) / PKERNFS_SLOT_SIZE;
 	journal = kvzalloc(struct_size(journal, slot, n), GFP_KERNEL);
 	if (!journal)
 		return -ENOMEM;

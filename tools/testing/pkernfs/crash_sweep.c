@@ -158,7 +158,7 @@ static bool recover(struct fs *after, struct digest *d, const char *where,
 		    size_t i)
 {
 	struct pkernfs_check_result result;
-	bool good = false;
+	bool good = false, interrupted;
 	int err;
 
 	memset(after, 0, sizeof(*after));
@@ -168,11 +168,16 @@ static bool recover(struct fs *after, struct digest *d, const char *where,
 	after->m.report = fs.m.report;
 	last_report[0] = '\0';
 
+	after->m.geo = fs.m.geo;
+	interrupted = pkernfs_is_interrupted(&after->m);
 	err = region_mount(after);
 	if (err) {
 		violation("%s %zu: mount: %d, %s", where, i, err, last_report);
 		return false;
 	}
+	if (interrupted != (trace_count() > 0))
+		violation("%s %zu: undid something, or did not, unlike foretold",
+			  where, i);
 	err = reclaim(after);
 	if (err)
 		violation("%s %zu: orphans: %d, %s", where, i, err, last_report);

@@ -111,6 +111,11 @@ void trace_start(struct trace_log *log)
 	current = log;
 }
 
+size_t trace_count(void)
+{
+	return current->count;
+}
+
 void trace_stop(void)
 {
 	settle(current);

@@ -34,6 +34,7 @@ struct trace_log {
 void trace_region(void *base, size_t size, uint64_t coarse_from);
 void trace_start(struct trace_log *log);
 void trace_stop(void);
+size_t trace_count(void);	/* of stores since trace_start() */
 
 void trace_free(struct trace_log *log);
 void trace_apply(const struct trace_log *log, size_t i);
