@@ -509,6 +509,8 @@ static void sweep_names(void)
 	SWEEP("long symlink", ATOMIC, 0,
 	      op_symlink(&fs, d, "long", long_target(1), &c));
 	SWEEP("setattr", ATOMIC, 0, op_setattr(&fs, a, 04711, 7, 9));
+	SWEEP("access", ATOMIC, 0, op_touch(&fs, a, true));
+	SWEEP("change of times", ATOMIC, 0, op_touch(&fs, d, false));
 	SWEEP("link", ATOMIC, 0, op_link(&fs, a, d, "a2"));
 	SWEEP("link what exists", ATOMIC, -EEXIST, op_link(&fs, a, d, "e"));
 	SWEEP("unlink one of two links", ATOMIC, 0,

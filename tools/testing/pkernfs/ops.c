@@ -347,6 +347,23 @@ int op_setattr(struct fs *fs, u32 ino, u16 perm, u32 uid, u32 gid)
 	return finish(&tx, pkernfs_inode_write(&tx, ino, &attr));
 }
 
+int op_touch(struct fs *fs, u32 ino, bool atime_only)
+{
+	struct pkernfs_attr attr = {};
+	struct pkernfs_tx tx;
+	int err;
+
+	fs->clock++;
+	attr.atime = now(fs);
+	attr.mtime = now(fs);
+	attr.ctime = now(fs);
+	err = pkernfs_tx_begin(&fs->m, &tx);
+	if (err)
+		return err;
+	err = pkernfs_inode_write_times(&tx, ino, &attr, atime_only);
+	return finish(&tx, err);
+}
+
 /* Free whole blocks inside [@page, @end), one transaction for each batch. */
 static int punch_pages(struct fs *fs, u32 ino, u64 page, u64 end)
 {

@@ -35,6 +35,7 @@ int op_rmdir(struct fs *fs, u32 dir, const char *name, u32 *ino);
 int op_rename(struct fs *fs, u32 old_dir, const char *old_name, u32 new_dir,
 	      const char *new_name, int flags, u32 *victim);
 int op_setattr(struct fs *fs, u32 ino, u16 perm, u32 uid, u32 gid);
+int op_touch(struct fs *fs, u32 ino, bool atime_only);
 int op_truncate(struct fs *fs, u32 ino, u64 size);
 int op_fallocate(struct fs *fs, u32 ino, u64 pos, u64 len, bool keep_size);
 int op_punch(struct fs *fs, u32 ino, u64 pos, u64 len);
