@@ -401,6 +401,7 @@ static int setup_super(struct super_block *sb, struct fs_context *fc,
 	sb->s_blocksize_bits = PKERNFS_BLOCK_SHIFT;
 	sb->s_maxbytes = PKERNFS_MAX_FILE_PAGES << PKERNFS_BLOCK_SHIFT;
 	sb->s_time_gran = 1;
+	sb->s_max_links = PKERNFS_MAX_LINKS;
 	sb->s_flags |= SB_NOSEC;
 	sb->s_op = &pkernfs_super_operations;
 	sb->s_export_op = &pkernfs_export_operations;

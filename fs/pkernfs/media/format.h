@@ -240,6 +240,7 @@ struct pkernfs_inode {
 };
 
 #define PKERNFS_MAX_SYMLINK	4095
+#define PKERNFS_MAX_LINKS	0x7fffffff
 
 /*
  * A directory is a tree of index blocks that leads from the top bits of a
