@@ -60,12 +60,24 @@ boot1() {
 	exec 4<>/mnt/orphan
 	dd if=/dev/zero bs=1M count=8 >&4 2>/dev/null
 	rm /mnt/orphan
-	next_kernel -s "$CMDLINE sum=$(sum_tree)"
+	check "handles of files" sh -c "
+		file_op handle /mnt/a/hello && file_op handle /mnt/many/file5"
+	next_kernel -s "$CMDLINE sum=$(sum_tree) handles=$(tr '\n' ',' </tmp/out)"
+}
+
+# handle N: what the last kernel noted
+handle() {
+	sed -n 's/.* handles=\([0-9a-f,]*\).*/\1/p' /proc/cmdline | cut -d , -f "$1"
 }
 
 boot2() {
 	check "the next kernel mounts it" mount -t pkernfs pkernfs0 /mnt
 	check "every file is there as it was" grep -q "sum=$(sum_tree)" /proc/cmdline
+	check "a file handle is good across kexec" \
+		test "$(file_op read /mnt "$(handle 1)")" = hello
+	rm /mnt/many/file5
+	check_fails "but not when the file is gone" "Stale file handle" \
+		file_op read /mnt "$(handle 2)"
 	umount /mnt
 	check "the check finds nothing, the open unlinked file is gone" \
 		mount -t pkernfs -o check pkernfs0 /mnt

@@ -672,6 +672,20 @@ TEST_F(file, other_fallocates_are_refused)
 	EXPECT_PATTERN(self->fd, 0, 20000);
 }
 
+TEST_F(file, what_is_not_supported_says_so)
+{
+	int other = open("other", O_RDWR | O_CREAT, 0644), n = 0;
+
+	ASSERT_LE(0, other);
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(self->fd, FICLONE, other));
+	EXPECT_ERRNO(ENOTTY, ioctl(self->fd, FS_IOC_GETFLAGS, &n));
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, FIBMAP, &n));
+	/* There is nothing to do for these. */
+	EXPECT_EQ(0, posix_fadvise(self->fd, 0, 0, POSIX_FADV_WILLNEED));
+	EXPECT_EQ(0, readahead(self->fd, 0, KIB));
+	EXPECT_EQ(0, sync_file_range(self->fd, 0, 0, SYNC_FILE_RANGE_WRITE));
+}
+
 TEST_F(file, seek_finds_data_and_holes)
 {
 	ASSERT_EQ(0, put(self->fd, 8192, 4096));

@@ -345,6 +345,82 @@ TEST_F(name, rename_mixes_no_types_and_makes_no_loop)
 	EXPECT_ERRNO(EBUSY, rename(".", "other"));
 }
 
+/* Make files in the directory @dir, wherever it is, and remove some of them. */
+static int make_many(int dir, int count)
+{
+	char text[16];
+	int i, fd;
+
+	for (i = 0; i < count; i++) {
+		sprintf(text, "%d", i);
+		fd = openat(dir, text, O_CREAT | O_EXCL, 0644);
+		if (fd < 0 || close(fd) || (i % 3 == 0 && unlinkat(dir, text, 0)))
+			return errno;
+	}
+	return 0;
+}
+
+TEST_F(name, rename_of_a_directory_races_with_creates_in_it)
+{
+	enum { COUNT = 300 };
+	int dir, i, status, renames = 0;
+	char text[16];
+	pid_t child;
+
+	ASSERT_EQ(0, mkdir("a", 0755));
+	ASSERT_EQ(0, mkdir("b", 0755));
+	ASSERT_EQ(0, mkdir("b/other", 0755));
+	ASSERT_EQ(0, mkdir("a/dir", 0755));
+	dir = open("a/dir", O_RDONLY | O_DIRECTORY);
+	ASSERT_LE(0, dir);
+	child = fork();
+	if (!child)
+		_exit(make_many(dir, COUNT));
+	while (!waitpid(child, &status, WNOHANG)) {
+		ASSERT_EQ(0, rename("a/dir", "b/dir"));
+		ASSERT_EQ(0, rename2("b/dir", "b/other", RENAME_EXCHANGE));
+		ASSERT_EQ(0, rename("b/other", "a/dir"));
+		ASSERT_EQ(0, rename("b/dir", "b/other"));
+		renames++;
+	}
+	EXPECT_EQ(0, status);
+	EXPECT_LT(0, renames);
+	for (i = 0; i < COUNT; i++) {
+		sprintf(text, "a/dir/%d", i);
+		EXPECT_EQ(i % 3 != 0, exists(text));
+	}
+}
+
+TEST_F(name, replacing_a_directory_races_with_a_create_in_it)
+{
+	int dir, i, made, replaced, status, won[2] = {};
+	pid_t child;
+
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, mkdir("new", 0755));
+		ASSERT_EQ(0, mkdir("old", 0755));
+		dir = open("old", O_RDONLY | O_DIRECTORY);
+		ASSERT_LE(0, dir);
+		child = fork();
+		if (!child) {
+			replaced = rename("new", "old");
+			_exit(replaced ? errno : 0);
+		}
+		made = mknodat(dir, "file", S_IFREG | 0644, 0);
+		if (made)
+			EXPECT_EQ(ENOENT, errno);
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		/* One of both has come too late. */
+		EXPECT_EQ(made ? 0 : ENOTEMPTY, WEXITSTATUS(status));
+		won[!made]++;
+		unlinkat(dir, "file", 0);
+		close(dir);
+		rmdir("new");
+		ASSERT_EQ(0, rmdir("old"));
+	}
+	TH_LOG("%d creates and %d renames won", won[1], won[0]);
+}
+
 TEST_F(name, rename_noreplace_replaces_nothing)
 {
 	ino_t ino;
@@ -886,6 +962,24 @@ TEST_F(name, handle_of_a_deleted_file_is_stale)
 	ASSERT_EQ(0, reenter_fs(&self->mount));
 	EXPECT_ERRNO(ESTALE, open_handle(&file, O_RDONLY));
 	EXPECT_ERRNO(ESTALE, open_handle(&dir, O_RDONLY));
+}
+
+TEST_F(name, handle_of_an_open_file_without_name_is_stale)
+{
+	struct handle h = { .fh.handle_bytes = MAX_HANDLE_SZ };
+	int fd = open(".", O_TMPFILE | O_RDWR, 0600), mount_id;
+	char path[64];
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, name_to_handle_at(fd, "", &h.fh, &mount_id, AT_EMPTY_PATH));
+	EXPECT_ERRNO(ESTALE, open_handle(&h, O_RDONLY));
+	sprintf(path, "/proc/self/fd/%d", fd);
+	ASSERT_EQ(0, linkat(AT_FDCWD, path, AT_FDCWD, "file", AT_SYMLINK_FOLLOW));
+	EXPECT_LE(0, open_handle(&h, O_RDONLY));
+	ASSERT_EQ(0, unlink("file"));
+	EXPECT_ERRNO(ESTALE, open_handle(&h, O_RDONLY));
+	ASSERT_EQ(0, reenter_fs(&self->mount));
+	EXPECT_ERRNO(ESTALE, open_handle(&h, O_RDONLY));
 }
 
 TEST_F(name, made_up_handle_is_stale)
