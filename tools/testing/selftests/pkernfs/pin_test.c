@@ -42,16 +42,15 @@ FIXTURE_VARIANT_ADD(pin, data_block)
 	.size = 2 * DATA_BLOCK,
 };
 
-static int map_new_file(FIXTURE_DATA(pin) *self, size_t size)
+static int map_new_file(int *fd, char **map, size_t size)
 {
-	self->fd = open("file", O_RDWR | O_CREAT | O_EXCL, 0644);
-	if (self->fd < 0 || ftruncate(self->fd, size))
+	*fd = open("file", O_RDWR | O_CREAT | O_EXCL, 0644);
+	if (*fd < 0 || ftruncate(*fd, size))
 		return errno;
-	self->map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 self->fd, 0);
-	if (self->map == MAP_FAILED)
+	*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (*map == MAP_FAILED)
 		return errno;
-	memset(self->map, 'o', size);
+	memset(*map, 'o', size);
 	return 0;
 }
 
@@ -59,7 +58,7 @@ FIXTURE_SETUP(pin)
 {
 	ASSERT_EQ(0, enter_new_fs(&self->mount, "format,small=1M"));
 	ASSERT_EQ(0, statfs(".", &self->at_start));
-	ASSERT_EQ(0, map_new_file(self, variant->size));
+	ASSERT_EQ(0, map_new_file(&self->fd, &self->map, variant->size));
 	ASSERT_EQ(0, pipe(self->pipe));
 }
 
@@ -197,7 +196,8 @@ TEST_F(pin, goes_while_read_only)
 	/* The second time there must be a limbo again. */
 	for (i = 0; i < 2; i++) {
 		if (i)
-			ASSERT_EQ(0, map_new_file(self, variant->size));
+			ASSERT_EQ(0, map_new_file(&self->fd, &self->map,
+						  variant->size));
 		ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
 		ASSERT_EQ(0, unlink("file"));
 		ASSERT_EQ(0, munmap(self->map, variant->size));
