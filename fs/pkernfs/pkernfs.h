@@ -36,6 +36,7 @@ struct vm_area_struct;
  * @name: "pkernfs0" and so on, by ascending address
  * @value: what the user wrote behind pkernfs=
  * @refused: why the region cannot be used; empty for a usable one
+ * @inherited: the kernel before has kept it
  * @lock: protects media.state, in memory and on media, once mounted
  * @media: the open region; its base is NULL while it is not mapped
  * @counted: this kernel is counted in the region's generation
@@ -53,6 +54,7 @@ struct pkernfs_region {
 	char name[24];
 	char value[64];
 	struct pkernfs_message refused;
+	bool inherited;
 	struct mutex lock;		/* see above */
 	struct pkernfs_media media;
 	bool counted;
@@ -64,11 +66,13 @@ struct pkernfs_region {
 };
 
 /* region.c */
+extern struct pkernfs_region pkernfs_regions[PKERNFS_MAX_REGIONS];
+extern unsigned int pkernfs_nr_regions;
 int pkernfs_parse_size(const char **s, u64 *bytes);
 int pkernfs_parse_region(const char *value, u64 *phys, u64 *size,
 			 struct pkernfs_message *why);
 int pkernfs_check_map(const struct e820_table *table, u64 phys, u64 size,
-		      struct pkernfs_message *why);
+		      bool *inherited, struct pkernfs_message *why);
 struct pkernfs_region *pkernfs_find_region(const char *name,
 					   struct pkernfs_message *why);
 int pkernfs_map_region(struct pkernfs_region *region);
@@ -99,6 +103,11 @@ struct pkernfs_inode_info {
 static inline struct pkernfs_inode_info *PKERNFS_I(const struct inode *inode)
 {
 	return container_of(inode, struct pkernfs_inode_info, vfs_inode);
+}
+
+static inline bool pkernfs_is_usable(const struct pkernfs_region *region)
+{
+	return !region->refused.text[0];
 }
 
 static inline struct pkernfs_region *pkernfs_sb_region(struct super_block *sb)

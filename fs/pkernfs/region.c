@@ -12,6 +12,7 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/pkernfs.h>
 #include <linux/processor.h>
 #include <linux/string.h>
 #include <asm/e820/api.h>
@@ -19,8 +20,8 @@
 #include "pkernfs.h"
 
 /* Sorted by address; written only while booting. */
-static struct pkernfs_region pkernfs_regions[PKERNFS_MAX_REGIONS];
-static unsigned int pkernfs_nr_regions;
+struct pkernfs_region pkernfs_regions[PKERNFS_MAX_REGIONS];
+unsigned int pkernfs_nr_regions;
 
 /**
  * pkernfs_parse_size() - parse a number with an optional suffix K, M, G or T
@@ -176,8 +177,8 @@ static void __init add_region(const char *value)
 }
 
 /*
- * Values that can be parsed are checked later, by claim_regions(): the memory
- * map is not complete yet.
+ * Values that can be parsed are checked later, by pkernfs_keep_regions(): the
+ * memory map is not complete yet.
  */
 static int __init parse_pkernfs(char *arg)
 {
@@ -225,7 +226,6 @@ static const char *firmware_type_name(enum e820_type type)
 		return "ACPI non-volatile storage";
 	case E820_TYPE_UNUSABLE:
 		return "unusable memory";
-	case E820_TYPE_PMEM:
 	case E820_TYPE_PRAM:
 		return "persistent memory";
 	default:
@@ -249,58 +249,89 @@ static const struct e820_entry *find_entry(const struct e820_table *table,
 
 /**
  * pkernfs_check_map() - check that a memory map calls a range RAM
- * @table: the firmware's own map, which memmap= does not change: memmap=nn$ss
- *         makes anything look reserved, ACPI tables and addresses without
- *         memory included
+ * @table: the map that the firmware or the kernel before gave, which memmap=
+ *         does not change: memmap=nn$ss makes anything look reserved, ACPI
+ *         tables and addresses without memory included
  * @phys: physical address
  * @size: bytes; the sum of both does not overflow
+ * @inherited: set to whether the kernel before kept the range, see
+ *             pkernfs_keep_regions()
  * @why: set when refused
  *
  * Return: 0 or -EINVAL.
  */
 int pkernfs_check_map(const struct e820_table *table, u64 phys, u64 size,
-		      struct pkernfs_message *why)
+		      bool *inherited, struct pkernfs_message *why)
 {
-	u64 addr = phys, end = phys + size;
+	const struct e820_entry *e, *kept = NULL;
+	u64 addr, end = phys + size;
+	bool ram = false;
 
-	while (addr < end) {
-		const struct e820_entry *e = find_entry(table, addr);
-
+	for (addr = phys; addr < end; addr = e->addr + e->size) {
+		e = find_entry(table, addr);
 		if (!e)
 			return pkernfs_refuse(why, -EINVAL,
 					      "it goes beyond the machine's RAM: there is no memory at 0x%llx",
 					      addr);
-		if (e->type != E820_TYPE_RAM)
+		if (e->type == E820_TYPE_RAM)
+			ram = true;
+		else if (e->type == E820_TYPE_PMEM)
+			kept = e;
+		else
 			return pkernfs_refuse(why, -EINVAL,
 					      "it overlaps 0x%llx-0x%llx: %s",
 					      e->addr, e->addr + e->size - 1,
 					      firmware_type_name(e->type));
-		addr = e->addr + e->size;
 	}
+	if (kept && ram)
+		return pkernfs_refuse(why, -EINVAL,
+				      "it is partly outside of 0x%llx-0x%llx, which the kernel before kept; use the address and size of before",
+				      kept->addr, kept->addr + kept->size - 1);
+	*inherited = kept;
 	return 0;
+}
+
+static bool __init mapped_as(const struct pkernfs_region *region,
+			     enum e820_type type)
+{
+	const struct pkernfs_media *m = &region->media;
+
+	return e820__mapped_all(m->phys, m->phys + m->size, type);
+}
+
+static bool __init is_ram(const struct pkernfs_region *region)
+{
+	u64 phys = region->media.phys, end = phys + region->media.size;
+
+	return e820__mapped_any(phys, end, E820_TYPE_RAM) ||
+	       e820__mapped_any(phys, end, E820_TYPE_RESERVED_KERN);
+}
+
+static int __init refuse_ram(const struct pkernfs_region *region,
+			     struct pkernfs_message *why)
+{
+	return pkernfs_refuse(why, -EBUSY,
+			      "it overlaps System RAM; add memmap=%s to the kernel command line",
+			      region->value);
 }
 
 /* This kernel must leave the range alone: memmap= must cover all of it. */
 static int __init check_memmap(const struct pkernfs_region *region,
 			       struct pkernfs_message *why)
 {
-	const struct pkernfs_media *m = &region->media;
-	u64 end = m->phys + m->size;
-
-	if (region_intersects(m->phys, m->size, IORESOURCE_SYSTEM_RAM,
-			      IORES_DESC_NONE) != REGION_DISJOINT)
-		return pkernfs_refuse(why, -EBUSY,
-				      "it overlaps System RAM; add memmap=%s to the kernel command line",
-				      region->value);
-	if (!e820__mapped_all(m->phys, end, E820_TYPE_PRAM) &&
-	    !e820__mapped_all(m->phys, end, E820_TYPE_RESERVED))
+	if (is_ram(region))
+		return refuse_ram(region, why);
+	if (mapped_as(region, E820_TYPE_PRAM) ||
+	    mapped_as(region, E820_TYPE_RESERVED))
+		return 0;
+	if (!region->inherited || !mapped_as(region, E820_TYPE_PMEM))
 		return pkernfs_refuse(why, -EBUSY,
 				      "memmap= keeps it in another way; use memmap=%s",
 				      region->value);
 	return 0;
 }
 
-static int __init check_region(const struct pkernfs_region *region,
+static int __init check_region(struct pkernfs_region *region,
 			       struct pkernfs_message *why)
 {
 	/* A region of any version must get through, so take the least there is. */
@@ -322,7 +353,8 @@ static int __init check_region(const struct pkernfs_region *region,
 	 * without being asked for, see open_region().
 	 */
 	if (!is_kdump_kernel())
-		err = pkernfs_check_map(e820_table_firmware, m->phys, m->size, why);
+		err = pkernfs_check_map(e820_table_firmware, m->phys, m->size,
+					&region->inherited, why);
 	if (err)
 		return err;
 	err = check_memmap(region, why);
@@ -331,15 +363,56 @@ static int __init check_region(const struct pkernfs_region *region,
 	return pkernfs_geometry_plan(m->phys, m->size, &least, &geo, why);
 }
 
+/**
+ * pkernfs_keep_regions() - have the next kernel leave the regions alone
+ *
+ * Called by e820__finish_early_params(), when the memory map of this kernel is
+ * known and that for the next one is still what the firmware said.
+ *
+ * memmap= changes the map of this kernel only. A next kernel that is started
+ * without it would take the range for free memory, so the map that it gets must
+ * say otherwise. It says "Persistent Memory", type 7, for these reasons:
+ *
+ *  - No kernel uses such memory by itself. (Type 12, which memmap=nn!ss sets,
+ *    becomes a /dev/pmem, a disk that looks empty.)
+ *  - Both kexec_file_load() and kexec-tools pass it on, and so does a kernel in
+ *    between that knows no pkernfs.
+ *  - It is told apart from what the firmware reserves for itself, so that the
+ *    same check still keeps pkernfs from that.
+ *
+ * Memory modules that do persist have the same type. So what is in a range of
+ * this type is never formatted without being asked for, see open_region().
+ *
+ * Regions that are refused are not kept. If there is data in one, the kernel
+ * before has kept it, and the map says so already.
+ */
+void __init pkernfs_keep_regions(void)
+{
+	unsigned int i;
+
+	/* All of them are checked before the first changes the map. */
+	for (i = 0; i < pkernfs_nr_regions; i++)
+		check_region(&pkernfs_regions[i], &pkernfs_regions[i].refused);
+	for (i = 0; i < pkernfs_nr_regions; i++) {
+		const struct pkernfs_region *region = &pkernfs_regions[i];
+
+		if (pkernfs_is_usable(region))
+			e820__range_persist(region->media.phys,
+					    region->media.size);
+	}
+}
+
 static int __init claim_region(struct pkernfs_region *region,
 			       struct pkernfs_message *why)
 {
 	const struct pkernfs_media *m = &region->media;
-	int err;
 
-	err = check_region(region, why);
-	if (err)
-		return err;
+	if (!pkernfs_is_usable(region))
+		return -EINVAL;
+	/* The memory map has been changed since it was checked. */
+	if (region_intersects(m->phys, m->size, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		return refuse_ram(region, why);
 	if (!request_mem_region_exclusive(m->phys, m->size, region->name))
 		return pkernfs_refuse(why, -EBUSY,
 				      "it is not one free resource, see /proc/iomem");
@@ -418,7 +491,7 @@ struct pkernfs_region *pkernfs_find_region(const char *name,
 	}
 	if (!region)
 		return ERR_PTR(refuse_names(name, why));
-	if (region->refused.text[0])
+	if (!pkernfs_is_usable(region))
 		return ERR_PTR(pkernfs_refuse(why, -ENXIO,
 					      "pkernfs=%s was refused at boot: %s",
 					      region->value,

@@ -149,9 +149,12 @@ static int format_region(struct fs_context *fc, struct pkernfs_region *region)
 
 /*
  * Restore what the region holds; format it when it holds nothing. A damaged
- * region is neither: it may be all that is left of somebody's machines. A kdump
- * kernel formats only when asked to: it is there to save what the kernel that
- * crashed has left, and cannot know if there is memory at all behind the range.
+ * region is neither: it may be all that is left of somebody's machines.
+ *
+ * Two kernels format only when asked to. One that got the range from a kernel
+ * before it, which must have had a reason to keep it: the address may be wrong
+ * now. And a kdump kernel, which is there to save what the kernel that crashed
+ * has left, and cannot know if there is memory at all behind the range.
  */
 static int open_region(struct fs_context *fc, struct pkernfs_region *region,
 		       bool *formatted)
@@ -178,6 +181,12 @@ static int open_region(struct fs_context *fc, struct pkernfs_region *region,
 	if (is_kdump_kernel() && !options->format) {
 		errorfc(fc, "%s holds no filesystem, and a kdump kernel makes none",
 			region->name);
+		return -ENODATA;
+	}
+	if (region->inherited && !options->format) {
+		errorfc(fc, "%s holds no filesystem, but the kernel before kept it",
+			region->name);
+		infofc(fc, "are address and size as before? Only -o format makes a new one");
 		return -ENODATA;
 	}
 	return format_region(fc, region);

@@ -77,18 +77,22 @@ struct map_case {
 	u64 phys;
 	u64 size;
 	const char *why;	/* NULL: accepted */
+	bool inherited;
 };
 
 static const struct e820_table map = {
-	.nr_entries = 7,
+	.nr_entries = 10,
 	.entries = {
 		{ SZ_1M, SZ_1G - SZ_1M, E820_TYPE_RAM },
 		{ SZ_1G, SZ_1G, E820_TYPE_RAM },
 		{ 2ULL * SZ_1G, SZ_1M, E820_TYPE_ACPI },
 		{ 2ULL * SZ_1G + SZ_1M, SZ_1M, E820_TYPE_NVS },
 		{ 3ULL * SZ_1G, SZ_1G, E820_TYPE_RESERVED },
-		{ 4ULL * SZ_1G, SZ_1G, E820_TYPE_PMEM },
+		{ 4ULL * SZ_1G, SZ_1G, E820_TYPE_PRAM },
 		{ 5ULL * SZ_1G, SZ_1G, E820_TYPE_UNUSABLE },
+		{ 7ULL * SZ_1G, SZ_1G, E820_TYPE_RAM },
+		{ 8ULL * SZ_1G, SZ_1G, E820_TYPE_PMEM },
+		{ 9ULL * SZ_1G, SZ_1G, E820_TYPE_RAM },
 	},
 };
 
@@ -100,10 +104,17 @@ static const struct map_case map_cases[] = {
 	{ "ACPI tables", 2ULL * SZ_1G, SZ_1M, "ACPI tables" },
 	{ "ACPI NVS", 2ULL * SZ_1G + SZ_1M, SZ_4K, "non-volatile" },
 	{ "reserved", 3ULL * SZ_1G, SZ_1M, "reserved by the firmware" },
-	{ "an NVDIMM", 4ULL * SZ_1G, SZ_1M, "persistent memory" },
+	{ "an old NVDIMM", 4ULL * SZ_1G, SZ_1M, "persistent memory" },
 	{ "unusable", 5ULL * SZ_1G, SZ_1M, "unusable memory" },
 	{ "a gap", SZ_512K, SZ_1M, "no memory at 0x80000" },
 	{ "beyond", 6ULL * SZ_1G, SZ_1M, "no memory at 0x180000000" },
+	{ "RAM before a kept range", 7ULL * SZ_1G, SZ_1G },
+	{ "a kept range", 8ULL * SZ_1G, SZ_1G, .inherited = true },
+	{ "a part of one", 8ULL * SZ_1G + SZ_1M, SZ_1M, .inherited = true },
+	{ "more, at its start", 8ULL * SZ_1G - SZ_1M, SZ_512M,
+	  "partly outside of 0x200000000-0x23fffffff" },
+	{ "more, at its end", 8ULL * SZ_1G, SZ_1G + SZ_4K,
+	  "partly outside of 0x200000000-0x23fffffff" },
 };
 
 static void map_case_to_desc(const struct map_case *c, char *desc)
@@ -117,9 +128,12 @@ static void only_ram_is_accepted(struct kunit *test)
 {
 	const struct map_case *c = test->param_value;
 	struct pkernfs_message why = {};
+	bool inherited = false;
 
 	KUNIT_ASSERT_EQ(test, c->why ? -EINVAL : 0,
-			pkernfs_check_map(&map, c->phys, c->size, &why));
+			pkernfs_check_map(&map, c->phys, c->size, &inherited,
+					  &why));
+	KUNIT_EXPECT_EQ(test, c->inherited, inherited);
 	if (c->why)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(why.text, c->why),
 					  "the reason is: %s", why.text);

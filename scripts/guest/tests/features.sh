@@ -10,8 +10,8 @@ MEM=2G
 # One memmap= for all: of several, KASLR heeds the first four only, and may put
 # the kernel into the fifth range.
 CMDLINE="memmap=5760K!0x40060000,16M!1056M,16M!1088M,16M!1120M,16M!1152M,16M!1184M pkernfs=5760K!0x40060000,16M!1056M,16M!1088M,16M!1120M,16M!1152M,16M!1184M"
-# For /dev/mem the ranges are reserved, not persistent memory.
-MEMMAP=$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$')
+# For /dev/mem the ranges are reserved, not persistent memory, nor protected.
+MEMMAP="$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$') iomem=relaxed"
 GOLDEN=$((0x40060000))
 TIMEOUT=300
 

@@ -61,10 +61,10 @@ boot3() {
 	check "the range is still claimed" \
 		grep -q '40000000-4fffffff : pkernfs0' /proc/iomem
 	# rodata=off: v6.8 has a race between that and pmem's memory hotplug.
-	next_kernel -s "memmap=256M!1G rodata=off"
+	next_kernel -s "memmap=256M!1280M rodata=off"
 }
 
 # Or else the check in kernel 1 would prove nothing.
 boot4() {
-	check "without pkernfs= the range is a /dev/pmem" test -b /dev/pmem0
+	check "a range without pkernfs= is a /dev/pmem" test -b /dev/pmem0
 }

@@ -7,8 +7,8 @@
 
 MEM=2G
 CMDLINE="memmap=64M!1G pkernfs=64M!1G"
-# For /dev/mem the range is reserved, not persistent memory.
-MEMMAP='memmap=64M$1G'
+# For /dev/mem the range is reserved, not persistent memory, nor protected.
+MEMMAP='memmap=64M$1G iomem=relaxed'
 REGION=$((1 << 30))
 TIMEOUT=300
 
