@@ -78,6 +78,10 @@ struct pkernfs_region *pkernfs_find_region(const char *name,
 int pkernfs_map_region(struct pkernfs_region *region);
 void pkernfs_unmap_region(struct pkernfs_region *region);
 
+/* guard.c */
+int pkernfs_begin_use(void);
+void pkernfs_end_use(void);
+
 /* pages.c */
 int pkernfs_get_pages(struct pkernfs_region *region);
 int pkernfs_drop_pages(struct pkernfs_region *region);

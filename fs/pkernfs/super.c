@@ -236,6 +236,7 @@ static void close_region(struct pkernfs_region *region)
 {
 	pkernfs_release(&region->media);
 	pkernfs_unmap_region(region);
+	pkernfs_end_use();
 }
 
 static void pkernfs_put_super(struct super_block *sb)
@@ -446,8 +447,15 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	options->filled = true;
 	m->report = report_damage;
 	m->is_busy = pkernfs_is_pinned;
+	err = pkernfs_begin_use();
+	if (err) {
+		errorfc(fc, "%s cannot be mounted during hibernation",
+			region->name);
+		return err;
+	}
 	err = pkernfs_map_region(region);
 	if (err) {
+		pkernfs_end_use();
 		errorfc(fc, "%s cannot be mapped", region->name);
 		return err;
 	}

@@ -164,6 +164,7 @@ int pkernfs_refuse(struct pkernfs_message *why, int err, const char *fmt, ...);
 __printf(4, 5)
 int pkernfs_corrupt(struct pkernfs_media *m, u32 ino, u64 offset,
 		    const char *fmt, ...);
+bool pkernfs_sb_is_present(const struct pkernfs_media *m);
 int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why);
 void pkernfs_sb_format(struct pkernfs_media *m, const struct pkernfs_attr *root);
 void pkernfs_sb_write_state(struct pkernfs_media *m);

@@ -206,6 +206,19 @@ static int read_state(struct pkernfs_media *m, const struct pkernfs_sb sb[2],
 }
 
 /**
+ * pkernfs_sb_is_present() - has a copy of the superblock its magic number?
+ * @m: the region; base is set
+ *
+ * For when there are no checksums yet: the kernel has them later in boot.
+ *
+ * Return: whether one has, be it damaged or of another version, address or size.
+ */
+bool pkernfs_sb_is_present(const struct pkernfs_media *m)
+{
+	return has_magic(sb_copy(m, 0)) || has_magic(sb_copy(m, 1));
+}
+
+/**
  * pkernfs_sb_read() - find out what a region holds
  * @m: the region; base, phys and size are set. On success geometry, state,
  *     uuid and unknown features are filled in.

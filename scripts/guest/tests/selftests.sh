@@ -4,7 +4,8 @@
 # The kselftests, tools/testing/selftests/pkernfs/*_test.c.
 
 MEM=2G
-CMDLINE="memmap=256M!1G pkernfs=256M!1G"
+TIMEOUT=300
+CMDLINE="memmap=256M!1G pkernfs=256M!1G crashkernel=64M"
 
 # shellcheck source=scripts/guest/selftest-lib.sh
 . /pkernfs/tests/selftest-lib.sh
