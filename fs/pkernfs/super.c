@@ -404,6 +404,12 @@ static int setup_super(struct super_block *sb, struct fs_context *fc,
 		       region->name, m->unknown_ro_compat);
 		sb->s_flags |= SB_RDONLY;
 	}
+	/* There is no telling an explicit "rw" from the default; a remount is one. */
+	if (is_kdump_kernel() && !*formatted && !sb_rdonly(sb)) {
+		warnfc(fc, "%s becomes read-only in a kdump kernel, until -o remount,rw",
+		       region->name);
+		sb->s_flags |= SB_RDONLY;
+	}
 
 	strscpy(sb->s_id, region->name, sizeof(sb->s_id));
 	sb->s_magic = PKERNFS_SUPER_MAGIC;
@@ -490,8 +496,9 @@ static int check_shared(struct fs_context *fc, struct pkernfs_region *region)
 			region->name);
 		return -EBUSY;
 	}
-	/* Unknown features made it read-only, whatever the first mount wanted. */
-	if (region->media.unknown_ro_compat)
+	/* It may have become read-only, whatever the first mount wanted. */
+	if (sb_rdonly(sb) &&
+	    (region->media.unknown_ro_compat || is_kdump_kernel()))
 		return check_layout(fc, region);
 	if ((fc->sb_flags ^ sb->s_flags) & SB_RDONLY) {
 		errorfc(fc, "%s is already mounted %s", region->name,

@@ -57,6 +57,8 @@ boot1() {
 boot2() {
 	recover B "the crash kernel"
 	check "it is one indeed" test -e /proc/vmcore
+	check_fails "there the mount is read-only" "Read-only file system" touch /mnt/x
+	check "until it is asked for more" mount -o remount,rw /mnt
 	remember A
 	drain_tap
 	reboot -f
