@@ -56,6 +56,7 @@ pack() {
 	cp "$REPO/scripts/guest/lib.sh" "$ROOT/pkernfs/"
 	cp "$REPO"/scripts/guest/*.sh "$REPO"/scripts/guest/tests/*.sh "$ROOT/pkernfs/tests/"
 	copy_selftests
+	cp "$REPO/tools/pkernfs/pkernfs-kexec-check" "$ROOT/bin/"
 	cp "$REPO"/tools/testing/pkernfs/golden/*.gz "$ROOT/pkernfs/golden/"
 	(cd "$ROOT" && find . | cpio -o -H newc -R 0:0 --quiet) |
 		gzip -1 >"$KDIR/initramfs.cpio.gz"
