@@ -253,6 +253,8 @@ static int digest_contents(struct walk *w, u32 ino,
 					 PKERNFS_MAX_FILE_PAGES - page, &e);
 		if (err)
 			return err;
+		if (w->digest->no_contents)
+			continue;
 		for (i = 0; e.offset && i < e.count; i++)
 			digest_page(w->digest, ino, attr->btime.sec,
 				    attr->size, page + i,
@@ -310,7 +312,7 @@ static bool digest_name(void *context, const char *name, u32 len,
 	return !w->err;
 }
 
-/* Sum up all that can be seen; skip, sample are set. The region is sound. */
+/* Sum up all that can be seen; the options are set. The region is sound. */
 int take_digest(struct fs *fs, struct digest *d)
 {
 	struct walk w = { .fs = fs, .digest = d };

@@ -34,6 +34,7 @@ struct digest {
 	u64 space;		/* free counts and blocks of each file */
 	u32 skip;		/* a file that is being written to */
 	bool sample;		/* read only one word of each page */
+	bool no_contents;	/* read none */
 	bool stale;		/* a file shows what was never written to it */
 };
 

@@ -35,6 +35,7 @@ run()
 {
 	run "$build/bad_test"
 	run "$build/check_test"
+	run "$build/fault_test"
 	run "$build/parallel_test"
 	run "$build/gigabyte_test"
 	run ./golden.sh
