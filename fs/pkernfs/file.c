@@ -450,6 +450,9 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	ssize_t ret;
 	int err = 0;
 
+	/* It may have become so since the file was opened. */
+	if (sb_rdonly(inode->i_sb))
+		return -EROFS;
 	/* It is; and only such writes may ask not to wait. */
 	iocb->ki_flags |= IOCB_DIRECT;
 	ret = generic_write_checks(iocb, from);
@@ -552,7 +555,7 @@ static long pkernfs_fallocate(struct file *file, int mode, loff_t offset,
 		return -EOPNOTSUPP;
 
 	inode_lock(inode);
-	err = file_modified(file);
+	err = sb_rdonly(inode->i_sb) ? -EROFS : file_modified(file);
 	if (!err && mode & FALLOC_FL_PUNCH_HOLE)
 		err = punch(inode, offset, offset + len);
 	else if (!err)

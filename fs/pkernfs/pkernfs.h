@@ -31,6 +31,13 @@ struct vm_area_struct;
 #define PKERNFS_MAX_REGIONS	8
 #define PKERNFS_NR_PAGEMAPS	2
 
+/* What is done when a mounted region is found to be damaged: errors= */
+enum pkernfs_errors {
+	PKERNFS_ERRORS_REMOUNT_RO = 1,
+	PKERNFS_ERRORS_CONTINUE,
+	PKERNFS_ERRORS_PANIC,
+};
+
 /**
  * struct pkernfs_region - a range of memory that pkernfs= names
  * @name: "pkernfs0" and so on, by ascending address
@@ -39,6 +46,9 @@ struct vm_area_struct;
  * @inherited: the kernel before has kept it
  * @lock: protects media.state, in memory and on media, once mounted
  * @media: the open region; its base is NULL while it is not mapped
+ * @errors: what is done when damage is found
+ * @policy_sb: the superblock that this is done to; NULL while damage has other
+ *             consequences, or none
  * @counted: this kernel is counted in the region's generation
  * @pages_error: 0 when there are struct pages, -EAGAIN when that was not tried;
  *               changed under @lock
@@ -57,6 +67,8 @@ struct pkernfs_region {
 	bool inherited;
 	struct mutex lock;		/* see above */
 	struct pkernfs_media media;
+	enum pkernfs_errors errors;
+	struct super_block *policy_sb;
 	bool counted;
 	int pages_error;
 	struct dev_pagemap *pages;

@@ -23,21 +23,31 @@
  * struct pkernfs_mount_options - what a mount asks for
  * @format: make a new filesystem whatever the region holds
  * @check: check everything before the mount succeeds
+ * @errors: what to do about damage, 0 when that was not said
  * @layout: for formatting; otherwise what is given must be what is there
  * @filled: a superblock was set up, not found
  */
 struct pkernfs_mount_options {
 	bool format;
 	bool check;
+	enum pkernfs_errors errors;
 	struct pkernfs_format_options layout;
 	bool filled;
 };
 
-enum { OPT_FORMAT, OPT_CHECK, OPT_BLOCK, OPT_SMALL, OPT_INODES };
+enum { OPT_FORMAT, OPT_CHECK, OPT_ERRORS, OPT_BLOCK, OPT_SMALL, OPT_INODES };
+
+static const struct constant_table errors_names[] = {
+	{ "remount-ro",	PKERNFS_ERRORS_REMOUNT_RO },
+	{ "continue",	PKERNFS_ERRORS_CONTINUE },
+	{ "panic",	PKERNFS_ERRORS_PANIC },
+	{}
+};
 
 static const struct fs_parameter_spec pkernfs_parameters[] = {
 	fsparam_flag("format", OPT_FORMAT),
 	fsparam_flag("check", OPT_CHECK),
+	fsparam_enum("errors", OPT_ERRORS, errors_names),
 	fsparam_string("block", OPT_BLOCK),
 	fsparam_string("small", OPT_SMALL),
 	fsparam_string("inodes", OPT_INODES),
@@ -68,6 +78,9 @@ static int pkernfs_parse_param(struct fs_context *fc, struct fs_parameter *param
 		return 0;
 	case OPT_CHECK:
 		options->check = true;
+		return 0;
+	case OPT_ERRORS:
+		options->errors = result.uint_32;
 		return 0;
 	case OPT_BLOCK:
 		return parse_number(fc, param, &options->layout.data_block_size);
@@ -215,6 +228,8 @@ static void begin_writing(struct super_block *sb)
 	count_mount(region);
 	/* What is deleted now is deleted only from a writable superblock. */
 	sb->s_flags &= ~SB_RDONLY;
+	/* A damaged orphan must not keep the rest from being used. */
+	WRITE_ONCE(region->policy_sb, NULL);
 	pkernfs_reclaim_orphans(sb);
 	pkernfs_set_reaper(region, sb);
 }
@@ -243,8 +258,11 @@ static void pkernfs_put_super(struct super_block *sb)
 {
 	struct pkernfs_region *region = pkernfs_sb_region(sb);
 
+	WRITE_ONCE(region->policy_sb, NULL);
 	if (!sb_rdonly(sb))
 		end_writing(region);
+	/* Damage may have made it read-only while it was written to. */
+	pkernfs_set_reaper(region, NULL);
 	close_region(region);
 }
 
@@ -289,11 +307,21 @@ static int pkernfs_show_devname(struct seq_file *m, struct dentry *root)
 	return 0;
 }
 
+static const char *errors_name(const struct pkernfs_region *region)
+{
+	const struct constant_table *entry = errors_names;
+
+	while (entry->value != region->errors)
+		entry++;
+	return entry->name;
+}
+
 static int pkernfs_show_options(struct seq_file *m, struct dentry *root)
 {
-	const struct pkernfs_geometry *geo =
-		&pkernfs_media(root->d_sb)->geo;
+	const struct pkernfs_region *region = pkernfs_sb_region(root->d_sb);
+	const struct pkernfs_geometry *geo = &region->media.geo;
 
+	seq_printf(m, ",errors=%s", errors_name(region));
 	seq_printf(m, ",block=%lluM,small=%lluK,inodes=%llu",
 		   (1ULL << geo->data_block_shift) / SZ_1M,
 		   geo->area[PKERNFS_AREA_SMALL].size / SZ_1K,
@@ -328,15 +356,39 @@ static const struct super_operations pkernfs_super_operations = {
 	.show_options	= pkernfs_show_options,
 };
 
+/*
+ * Do what the administrator wants to be done about damage. What is under way then
+ * fails with EROFS where it would begin a transaction. The caller may hold any
+ * lock.
+ */
+static void apply_policy(struct pkernfs_region *region, struct super_block *sb)
+{
+	if (region->errors == PKERNFS_ERRORS_PANIC)
+		panic("pkernfs: %s is damaged, and mounted with errors=panic\n",
+		      region->name);
+	if (region->errors == PKERNFS_ERRORS_CONTINUE &&
+	    !READ_ONCE(region->media.broken))
+		return;
+	if (sb_rdonly(sb))
+		return;
+	WRITE_ONCE(region->media.broken, true);
+	pr_crit("%s: becomes read-only, since it is damaged\n", region->name);
+	/* As ext4 does it: s_umount cannot be taken here. */
+	sb->s_flags |= SB_RDONLY;
+}
+
 /* The one place where damage that media/ finds is told. */
 static void report_damage(struct pkernfs_media *m, u32 ino, u64 offset,
 			  const char *text)
 {
-	const struct pkernfs_region *region =
+	struct pkernfs_region *region =
 		container_of(m, struct pkernfs_region, media);
+	struct super_block *sb = READ_ONCE(region->policy_sb);
 
 	pr_err_ratelimited("%s: inode %u, offset 0x%llx: %s\n", region->name,
 			   ino, offset, text);
+	if (sb)
+		apply_policy(region, sb);
 }
 
 static int check_region(struct fs_context *fc, struct pkernfs_region *region)
@@ -451,6 +503,7 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	int err;
 
 	options->filled = true;
+	region->errors = options->errors ?: PKERNFS_ERRORS_REMOUNT_RO;
 	m->report = report_damage;
 	m->is_busy = pkernfs_is_pinned;
 	err = pkernfs_begin_use();
@@ -473,6 +526,7 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	if (!sb_rdonly(sb))
 		begin_writing(sb);
+	WRITE_ONCE(region->policy_sb, sb);
 	warn_without_huge_pages(region);
 	pr_info("%s: %s, %llu MiB, generation %llu, %lld us\n", region->name,
 		formatted ? "formatted" : "restored", m->size / SZ_1M,
@@ -494,6 +548,11 @@ static int check_shared(struct fs_context *fc, struct pkernfs_region *region)
 	if (options->format) {
 		errorfc(fc, "%s is mounted; unmount it before formatting",
 			region->name);
+		return -EBUSY;
+	}
+	if (options->errors && options->errors != region->errors) {
+		errorfc(fc, "%s is already mounted with errors=%s",
+			region->name, errors_name(region));
 		return -EBUSY;
 	}
 	/* It may have become read-only, whatever the first mount wanted. */
@@ -550,6 +609,8 @@ static int pkernfs_reconfigure(struct fs_context *fc)
 	err = check_layout(fc, region);
 	if (err)
 		return err;
+	if (options->errors)
+		region->errors = options->errors;
 	if (!(fc->sb_flags_mask & SB_RDONLY) || rdonly == sb_rdonly(sb))
 		return 0;
 	if (rdonly) {
@@ -561,7 +622,13 @@ static int pkernfs_reconfigure(struct fs_context *fc)
 			region->name, region->media.unknown_ro_compat);
 		return -EROFS;
 	}
+	if (READ_ONCE(region->media.broken)) {
+		errorfc(fc, "%s stays read-only, since it is damaged; unmount and check it",
+			region->name);
+		return -EROFS;
+	}
 	begin_writing(sb);
+	WRITE_ONCE(region->policy_sb, sb);
 	return 0;
 }
 

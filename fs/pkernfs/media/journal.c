@@ -200,7 +200,7 @@ static u32 lock_slot(struct pkernfs_journal *journal)
  * begin a second one. The caller ends it with pkernfs_tx_commit() or
  * pkernfs_tx_abort().
  *
- * Return: 0, or -EUCLEAN when an earlier transaction could not be undone.
+ * Return: 0, -EUCLEAN, or -EROFS when there may be no more transactions.
  */
 int pkernfs_tx_begin(struct pkernfs_media *m, struct pkernfs_tx *tx)
 {
@@ -417,8 +417,10 @@ void pkernfs_tx_abort(struct pkernfs_tx *tx)
 	int i;
 
 	if (roll_back(m, tx->slot)) {
-		/* Half a transaction: nothing must be built on it. */
+		/* Nothing must be built on it. */
 		WRITE_ONCE(m->broken, true);
+		pkernfs_corrupt(m, 0, pkernfs_offset(m, tx->slot),
+				"half a transaction remains");
 	} else {
 		spin_lock(&m->alloc_lock);
 		for (i = 0; i < PKERNFS_NR_ZONES; i++)
@@ -530,6 +532,7 @@ int pkernfs_recover(struct pkernfs_media *m)
 
 	spin_lock_init(&m->alloc_lock);
 	m->limbo = 0;
+	m->broken = false;
 	pkernfs_zones_init(m);
 	err = create_journal(m);
 	if (err)

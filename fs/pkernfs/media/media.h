@@ -109,7 +109,7 @@ struct pkernfs_media {
 
 	struct pkernfs_journal *journal;	/* NULL until recovered */
 	u32 limbo;		/* inode number, 0 for none; under limbo_lock */
-	bool broken;		/* a transaction could not be rolled back */
+	bool broken;		/* no more transactions; also set by the caller */
 	spinlock_t alloc_lock;	/* bitmaps of all zones */
 	struct pkernfs_zone zone[PKERNFS_NR_ZONES];
 };

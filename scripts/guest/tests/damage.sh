@@ -15,30 +15,8 @@ CMDLINE="memmap=16M!1024M,16M!1056M,16M!1088M,16M!1120M,16M!1152M,16M!1184M,16M!
 MEMMAP="$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$') iomem=relaxed"
 BACKUP=1048576
 
-# start N: where region N begins in /dev/mem
-start() {
-	echo $(((1024 + 32 * $1) << 20))
-}
-
-# put N OFFSET: write standard input there
-put() {
-	dd of=/dev/mem bs=1 seek=$(($(start "$1") + $2)) conv=notrunc 2>/dev/null
-}
-
-# flip N OFFSET: change the byte there
-flip() {
-	local byte
-
-	byte=$(dd if=/dev/mem bs=1 skip=$(($(start "$1") + $2)) count=1 2>/dev/null |
-		hexdump -e '/1 "%u"')
-	# shellcheck disable=SC2059 # the format is the byte
-	printf "\\$(printf %o $((byte ^ 1)))" | put "$1" "$2"
-}
-
-# megabytes N COUNT: the first ones of region N
-megabytes() {
-	dd if=/dev/mem bs=1M skip=$((1024 + 32 * $1)) count="$2" 2>/dev/null
-}
+# shellcheck source=scripts/guest/devmem-lib.sh
+. /pkernfs/tests/devmem-lib.sh
 
 # The sum of all regions that must be refused.
 sum_refused() {
