@@ -3,7 +3,7 @@
 # The commands of this repo. Each is a script in scripts/.
 
 # The kernel tree, and how test guests run; see `make help`.
-export KSRC ACCEL SOAK SOAK_SECONDS
+export KSRC ACCEL SOAK SOAK_SECONDS FUZZ_SECONDS
 
 .PHONY: help
 help:
@@ -12,6 +12,7 @@ help:
 	@echo '  make demo          see a region survive a kexec, in a QEMU guest'
 	@echo '  make test          run every test; ends with "N passed, N failed"'
 	@echo '  make crash-sweep   stop metadata changes at every store, in user space'
+	@echo '  make fuzz          fuzz the media code with clang, FUZZ_SECONDS long (60)'
 	@echo '  make soak          the long variants: model test, crash sweep, kexecs, panics'
 	@echo '  make lint          check the source without running it'
 	@echo '  make install-to KSRC=DIR'
@@ -48,6 +49,11 @@ soak:
 .PHONY: crash-sweep
 crash-sweep: deps
 	@$(MAKE) -s -C tools/testing/pkernfs BUILD=$(CURDIR)/build/user crash-sweep
+
+.PHONY: fuzz
+fuzz:
+	@scripts/install-deps.sh fuzz
+	@$(MAKE) -s -C tools/testing/pkernfs BUILD=$(CURDIR)/build/user fuzz
 
 .PHONY: deps
 deps:

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Install what building and testing need and this machine lacks. Needs root
-# and apt (Debian, Ubuntu); elsewhere it prints what to install and fails.
+# install-deps.sh [fuzz]: install what building and testing, and fuzzing, need and
+# this machine lacks. Needs root and apt (Debian, Ubuntu); elsewhere it prints
+# what to install and fails.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -32,6 +33,11 @@ NEEDS='
 	kexec-tools: kexec
 	busybox-static: busybox
 	qemu-system-x86: qemu-system-x86_64
+'
+
+[[ ${1:-} != fuzz ]] || NEEDS+='
+	clang: clang
+	libclang-rt-14-dev: /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 '
 
 present() {

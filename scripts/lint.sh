@@ -81,7 +81,7 @@ checkpatch_files() {
 	cd "$KDIR/src"
 	new_files | grep -v "^$HARNESS/" | xargs -n 4 -P "$(nproc)" \
 		scripts/checkpatch.pl --strict --show-types --quiet --file
-	new_files | grep "^$HARNESS/" | grep -v /golden/ | xargs -n 8 -P "$(nproc)" scripts/checkpatch.pl \
+	new_files | grep "^$HARNESS/" | grep -vE "/(golden|corpus)/" | xargs -n 8 -P "$(nproc)" scripts/checkpatch.pl \
 		--strict --show-types --quiet --ignore "$HARNESS_IGNORES" --file
 }
 
@@ -140,8 +140,8 @@ spdx() {
 		all_files | grep -E '(^|/)(Makefile|Kconfig)$'
 	} | sort -u | while IFS= read -r file; do
 		# kselftest's config files are lists of symbols and nothing else.
-		# Golden images and their lists are data.
-		[[ $file == */config || $file == */golden/v* ]] ||
+		# Golden images and their lists, and inputs of fuzzing, are data.
+		[[ $file == */config || $file == */golden/v* || $file == */corpus/* ]] ||
 			head -n 2 "$file" | grep -q SPDX-License-Identifier || echo "$file"
 	done | nothing "these lack an SPDX-License-Identifier in the first two lines"
 }

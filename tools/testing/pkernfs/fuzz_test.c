@@ -1,217 +1,133 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Damaged regions: random bytes of the metadata are changed, then everything is
- * tried. Anything may fail, but nothing may crash, hang, or touch memory outside
- * of the region, and what the checker calls sound has to work.
+ * Damaged regions, without a fuzzer: the inputs that fuzzing has found worth
+ * keeping, then random changes of them. See fuzz.c.
  */
-#include <linux/errno.h>
+#define _GNU_SOURCE
 #include <linux/kernel.h>
 #include <linux/minmax.h>
-#include <linux/sizes.h>
-#include <linux/stat.h>
-#include <linux/string.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "harness.h"
-#include "internal.h"
 
-#define NR_INODES	64
+#define MAX_INPUT	512
 
-/* What is worth hitting, rather than the zeroes between. */
-static const enum pkernfs_area_id targets[] = {
-	PKERNFS_AREA_JOURNAL, PKERNFS_AREA_INODE_BITMAP,
-	PKERNFS_AREA_META_BITMAP, PKERNFS_AREA_SMALL_BITMAP,
-	PKERNFS_AREA_DATA_BITMAP, PKERNFS_AREA_INODES, PKERNFS_AREA_INODES,
-	PKERNFS_AREA_INODES, PKERNFS_AREA_META, PKERNFS_AREA_META,
-	PKERNFS_AREA_META,
+struct input {
+	u8 data[MAX_INPUT];
+	size_t size;
 };
 
-static struct fs fs;
-static u64 seed, round_seed;
-static void *good;
-static u64 good_size;
+static struct input *kept;
+static u64 nr_kept;
+static u64 seed;
+/* A file with what is being tried, for whoever wants to know why it died. */
+static int current;
 
 static u64 below(u64 n)
 {
 	return next_random(&seed) % n;
 }
 
-/* A number that is more dangerous than most. */
-static u64 nasty(void)
+static void die(const char *what)
 {
-	switch (below(6)) {
-	case 0:
-		return 0;
-	case 1:
-		return ~0ULL;
-	case 2:
-		return below(512);
-	case 3:
-		return 1ULL << below(64);
-	case 4:		/* a pointer that may be right */
-		return (fs.m.zone[PKERNFS_ZONE_META].start +
-			below(40) * PKERNFS_BLOCK_SIZE) | below(4);
-	default:
-		return next_random(&seed);
-	}
+	perror(what);
+	exit(2);
 }
 
-static void damage(void)
+static void load(const char *name)
 {
-	u64 n = 1 + below(8), offset, value, limit, size;
-	const struct pkernfs_range *area;
+	FILE *file = fopen(name, "r");
 
-	while (n--) {
-		area = &fs.m.geo.area[targets[below(ARRAY_SIZE(targets))]];
-		limit = below(2) ? 512 : 65536;
-		offset = area->start + below(min(area->size - 8, limit));
-		size = 1ULL << below(4);
-		offset &= ~(size - 1);
-		value = nasty();
-		memcpy(fs.m.base + offset, &value, size);
-	}
+	if (!file)
+		die(name);
+	kept = realloc(kept, (nr_kept + 1) * sizeof(*kept));
+	kept[nr_kept].size = fread(kept[nr_kept].data, 1, MAX_INPUT, file);
+	nr_kept++;
+	fclose(file);
 }
 
-static bool ignore_name(void *context, const char *name, u32 len,
-			const struct pkernfs_entry *entry)
+static void try(const struct input *input)
 {
-	u32 *count = context;
-
-	(void)entry;
-	if (!len || !name[len - 1])
-		(*count)++;
-	return ++*count < 100000;
+	if (pwrite(current, input->data, input->size, 0) != (ssize_t)input->size ||
+	    ftruncate(current, input->size))
+		die("write the input");
+	alarm(60);
+	LLVMFuzzerTestOneInput(input->data, input->size);
 }
 
-/* Whatever an operation finds. */
-static void try_inode(u32 ino)
+/* Another length, a piece of another input, a few other bytes. */
+static struct input change(const struct input *input)
 {
-	static char buf[SZ_64K];
-	struct pkernfs_entry entry;
-	struct pkernfs_extent e;
-	struct pkernfs_attr attr;
-	char name[20];
-	u32 x, count = 0;
+	const struct input *other = &kept[below(nr_kept)];
+	struct input new = *input;
+	size_t at, n;
 
-	if (pkernfs_inode_read(&fs.m, ino, &attr))
-		return;
-	if (S_ISLNK(attr.mode))
-		pkernfs_symlink_read(&fs.m, ino, buf);
-	if (S_ISDIR(attr.mode)) {
-		pkernfs_dir_iterate(&fs.m, ino, 0, ignore_name, &count);
-		pkernfs_dir_find(&fs.m, ino, "fifo", 4, &entry);
-		sprintf(name, "new%llu", below(1000));
-		op_create(&fs, ino, name, S_IFREG | 0600, 0, &x);
-		op_unlink(&fs, ino, "fifo", &x);
-		op_rmdir(&fs, ino, "dir", &x);
-		op_rename(&fs, ino, name, PKERNFS_ROOT_INO, "memory", 0, &x);
+	if (!below(8))
+		new.size = below(MAX_INPUT);
+	if (below(2)) {
+		at = below(MAX_INPUT);
+		n = min(other->size, MAX_INPUT - at);
+		memcpy(new.data + at, other->data, n);
+		new.size = max(new.size, at + n);
 	}
-	if (S_ISREG(attr.mode)) {
-		pkernfs_map_lookup(&fs.m, ino, 0, 100000, &e);
-		op_read(&fs, ino, below(SZ_64K), buf, sizeof(buf));
-		op_write(&fs, ino, below(SZ_64K), buf, below(SZ_64K));
-		op_punch(&fs, ino, below(SZ_64K), below(SZ_4M));
-		op_truncate(&fs, ino, below(SZ_64K));
-	}
-}
-
-static void try_all(void)
-{
-	u32 ino;
-
-	if (op_reclaim(&fs))
-		return;
-	for (ino = 0; ino < NR_INODES + 2; ino++)
-		try_inode(ino);
-}
-
-static void require(int err, const char *what)
-{
-	if (!err)
-		return;
-	printf("# seed 0x%llx: %d %s\n", round_seed, err, last_report);
-	tap(false, "%s", what);
-	exit(tap_end());
-}
-
-/* Return: whether the damage was of a kind that repair ends. */
-static bool one_round(void)
-{
-	struct pkernfs_check_result result;
-	struct digest d = { .sample = true };
-	bool repaired = false;
-
-	round_seed = seed;
-	memcpy(fs.m.base, good, good_size);
-	damage();
-	alarm(20);
-	if (region_mount(&fs))
-		return false;
-	if (below(4)) {
-		pkernfs_check(&fs.m, PKERNFS_CHECK_REPAIR, &result);
-		repaired = !pkernfs_check(&fs.m, 0, &result);
-	}
-	last_report[0] = '\0';
-	if (repaired) {
-		require(op_reclaim(&fs), "orphans of what was sound");
-		require(take_digest(&fs, &d), "tree of what was sound");
-		require(pkernfs_check(&fs.m, 0, &result), "check again");
-	}
-	try_all();
-	if (repaired)
-		require(pkernfs_check(&fs.m, 0, &result), "stays sound");
-	region_umount(&fs);
-	return repaired;
+	for (n = below(8); n && new.size; n--)
+		new.data[below(new.size)] = next_random(&seed);
+	return new;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct region_options options = {
-		.data_blocks = 4, .small_size = SZ_1M, .inodes = NR_INODES,
-	};
-	time_t end = time(NULL) + 8;
-	u64 rounds = 0, repaired = 0;
-	struct pkernfs_tx tx;
-	u64 first, got;
+	const char *name = "fuzz.input";
+	u64 rounds = 0, seconds = 8, i;
+	struct input input;
+	time_t end;
 	int c;
 
 	seed = time(NULL);
-	while ((c = getopt(argc, argv, "s:t:")) != -1) {
+	while ((c = getopt(argc, argv, "o:s:t:")) != -1) {
 		switch (c) {
+		case 'o':
+			name = optarg;
+			break;
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
-			end = 0;
 			break;
 		case 't':
-			end = time(NULL) + strtoul(optarg, NULL, 0);
+			seconds = strtoul(optarg, NULL, 0);
 			break;
 		default:
-			fprintf(stderr, "Usage: %s [-t SECONDS | -s SEED]\n",
+			fprintf(stderr, "Usage: %s [-o FILE] [-s SEED] [-t SECONDS] INPUT...\n",
 				argv[0]);
-			return EXIT_FAILURE;
+			return 2;
 		}
 	}
+	for (; optind < argc; optind++)
+		load(argv[optind]);
+	if (!nr_kept) {
+		fprintf(stderr, "%s: no input\n", argv[0]);
+		return 2;
+	}
+	current = open(name, O_WRONLY | O_CREAT, 0644);
+	if (current < 0)
+		die(name);
+	LLVMFuzzerInitialize(&argc, &argv);
+	for (i = 0; i < nr_kept; i++)
+		try(&kept[i]);
+	tap(true, "%llu kept damaged regions", nr_kept);
 	printf("# seed 0x%llx\n", seed);
-	region_create(&fs, &options);
-	populate(&fs);
-	/* Something to undo. */
-	pkernfs_tx_begin(&fs.m, &tx);
-	pkernfs_alloc(&tx, PKERNFS_ZONE_SMALL, 3, &first, &got);
-	pkernfs_dir_remove(&tx, PKERNFS_ROOT_INO, "small", 5);
-	good_size = fs.m.geo.area[PKERNFS_AREA_SMALL].start;
-	good = malloc(good_size);
-	memcpy(good, fs.m.base, good_size);
-	region_umount(&fs);
-	do {
-		repaired += one_round();
-		rounds++;
-	} while (time(NULL) < end);
-	tap(true, "%llu damaged regions, %llu of them repaired", rounds,
-	    repaired);
-	free(good);
+	for (end = time(NULL) + seconds; time(NULL) < end; rounds++) {
+		input = change(&kept[below(nr_kept)]);
+		try(&input);
+	}
+	tap(true, "%llu other damaged regions", rounds);
+	unlink(name);
+	free(kept);
 	return tap_end();
 }

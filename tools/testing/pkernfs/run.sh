@@ -41,11 +41,11 @@ run()
 	run ./golden.sh
 	run ./tools.sh
 	if [ "$1" = soak ]; then
-		run "$build/fuzz_test" -t "$long"
+		run env FUZZ_SECONDS="$long" ./fuzz.sh replay
 		run "$build/model_test" -t "$long"
 		run sweep -l
 	else
-		run "$build/fuzz_test"
+		run env FUZZ_SECONDS=5 ./fuzz.sh replay
 		run "$build/model_test"
 		run sweep
 	fi
