@@ -14,20 +14,7 @@
 #include <sys/mman.h>
 
 #include "../../../../fs/pkernfs/media/format.h"
-
-/* CRC-32C as <linux/crc32c.h> computes it: reflected, no final inversion. */
-static uint32_t crc32c(uint32_t crc, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	int bit;
-
-	while (len--) {
-		crc ^= *p++;
-		for (bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-	}
-	return crc;
-}
+#include "crc32c.h"
 
 static void set_field(struct pkernfs_sb *sb, const char *field, uint64_t value)
 {
