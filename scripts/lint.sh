@@ -14,8 +14,8 @@ set -euo pipefail
 # to stand in for there. No VFS, no mm, no locks.
 MEDIA_INCLUDES='
 	linux/align.h linux/bitops.h linux/bits.h linux/build_bug.h
-	linux/compiler.h linux/crc32c.h linux/errno.h linux/kernel.h
-	linux/limits.h linux/log2.h linux/math64.h linux/minmax.h
+	linux/compiler.h linux/crc32c.h linux/errno.h linux/error-injection.h
+	linux/kernel.h linux/limits.h linux/log2.h linux/math64.h linux/minmax.h
 	linux/mutex.h linux/overflow.h linux/sched.h linux/siphash.h
 	linux/sizes.h linux/slab.h linux/smp.h linux/spinlock.h linux/stat.h
 	linux/stdarg.h linux/stddef.h linux/string.h linux/time64.h

@@ -6,6 +6,7 @@
 #include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/error-injection.h>
 #include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
@@ -134,6 +135,7 @@ unlock:
 	spin_unlock(&m->alloc_lock);
 	return err;
 }
+ALLOW_ERROR_INJECTION(pkernfs_alloc, ERRNO);
 
 /**
  * pkernfs_alloc_block() - allocate a certain block
@@ -221,6 +223,7 @@ int pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 first,
 	};
 	return 0;
 }
+ALLOW_ERROR_INJECTION(pkernfs_free, ERRNO);
 
 /**
  * pkernfs_free_count() - how much is free in a zone

@@ -15,6 +15,7 @@
 #include <asm/barrier.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/error-injection.h>
 #include <linux/kernel.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -105,6 +106,7 @@ int pkernfs_tx_save(struct pkernfs_tx *tx, const void *p, size_t len)
 	append_bytes(tx, p, len);
 	return 0;
 }
+ALLOW_ERROR_INJECTION(pkernfs_tx_save, ERRNO);
 
 /**
  * pkernfs_tx_set_le64() - change 8 bytes of metadata
@@ -225,6 +227,7 @@ int pkernfs_tx_begin(struct pkernfs_media *m, struct pkernfs_tx *tx)
 	tx->state->nr_frees = 0;
 	return 0;
 }
+ALLOW_ERROR_INJECTION(pkernfs_tx_begin, ERRNO);
 
 static void unlock(struct pkernfs_tx *tx)
 {

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults in the kernel, one after the other: memory that cannot be allocated, and
+ * what pkernfs marks by ALLOW_ERROR_INJECTION(). Each system call must fail with an
+ * errno, or work all the same; work when it is tried again; and leave a sound
+ * filesystem. A debug kernel also looks for what was leaked.
+ *
+ * /proc/thread-self/fail-nth says which of the calls that can fail does.
+ */
+#define _GNU_SOURCE
+#include <limits.h>
+
+#include "../kselftest_harness.h"
+#include "test_mount.h"
+
+#define DEBUGFS		"/sys/kernel/debug/"
+#define PAGE		4096UL
+#define DATA_BLOCK	(2UL << 20)
+
+static int write_text(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+/* Return: false in a kernel without fault injection. */
+static bool prepare_faults(void)
+{
+	static const char * const settings[][2] = {
+		{ "failslab/ignore-gfp-wait", "N" },
+		{ "failslab/verbose", "0" },
+		{ "fail_page_alloc/ignore-gfp-wait", "N" },
+		{ "fail_page_alloc/min-order", "0" },
+		{ "fail_page_alloc/verbose", "0" },
+		{ "fail_function/verbose", "0" },
+		{ "fail_function/inject", "pkernfs_tx_begin" },
+		{ "fail_function/pkernfs_tx_begin/retval", "-30" },
+		{ "fail_function/inject", "pkernfs_tx_save" },
+		{ "fail_function/pkernfs_tx_save/retval", "-27" },
+		{ "fail_function/inject", "pkernfs_alloc" },
+		{ "fail_function/pkernfs_alloc/retval", "-28" },
+		{ "fail_function/inject", "pkernfs_free" },
+		{ "fail_function/pkernfs_free/retval", "-27" },
+	};
+	char name[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(settings); i++) {
+		snprintf(name, sizeof(name), DEBUGFS "%s", settings[i][0]);
+		/* Another test has marked the functions already. */
+		if (write_text(name, settings[i][1]) && errno != EBUSY)
+			return false;
+	}
+	return true;
+}
+
+static int fail_nth;
+
+static void arm(int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", n);
+	pwrite(fail_nth, text, strlen(text), 0);
+}
+
+/* Return: whether the fault has happened. */
+static bool disarm(void)
+{
+	char text[16] = "";
+
+	pread(fail_nth, text, sizeof(text) - 1, 0);
+	arm(0);
+	return atoi(text) == 0;
+}
+
+static int create(void)
+{
+	int fd = open("dir/new", O_RDWR | O_CREAT, 0600);
+
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int make_dir(void)
+{
+	return mkdir("new", 0700) && errno != EEXIST ? -1 : 0;
+}
+
+static int make_node(void)
+{
+	return mknod("node", S_IFIFO | 0600, 0) && errno != EEXIST ? -1 : 0;
+}
+
+static int make_symlink(void)
+{
+	static char target[1000];
+
+	memset(target, 't', sizeof(target) - 1);
+	return symlink(target, "symlink") && errno != EEXIST ? -1 : 0;
+}
+
+static int read_symlink(void)
+{
+	char target[1000];
+
+	return readlink("long link", target, sizeof(target)) < 0 ? -1 : 0;
+}
+
+static int make_link(void)
+{
+	return link("file", "dir/link") && errno != EEXIST ? -1 : 0;
+}
+
+static int make_tmpfile(void)
+{
+	int fd = open(".", O_TMPFILE | O_RDWR, 0600);
+
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int move(void)
+{
+	return exists("moving") ? rename("moving", "dir/moving") :
+				  rename("dir/moving", "moving");
+}
+
+static int exchange(void)
+{
+	return renameat2(AT_FDCWD, "left", AT_FDCWD, "right", RENAME_EXCHANGE);
+}
+
+static int remove_file(void)
+{
+	return unlink("victim") && errno != ENOENT ? -1 : 0;
+}
+
+static int remove_dir(void)
+{
+	return rmdir("empty") && errno != ENOENT ? -1 : 0;
+}
+
+static int list(void)
+{
+	char buf[1000];
+	int fd = open("dir", O_RDONLY | O_DIRECTORY);
+	long n = fd < 0 ? -1 : syscall(SYS_getdents64, fd, buf, sizeof(buf));
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static int write_file(const char *name, loff_t pos, size_t len)
+{
+	static char buf[16 * PAGE];
+	int fd = open(name, O_RDWR | O_CREAT, 0600);
+	ssize_t n = fd < 0 ? -1 : pwrite(fd, buf, len, pos);
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static int write_small(void)
+{
+	return write_file("small", 3 * PAGE, 16 * PAGE);
+}
+
+static int write_large(void)
+{
+	return write_file("large", 7 * DATA_BLOCK + 5, 100);
+}
+
+static int allocate(void)
+{
+	int fd = open("allocated", O_RDWR | O_CREAT, 0600);
+	int err = fd < 0 ? -1 : fallocate(fd, 0, 0, 600 * PAGE);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int punch(void)
+{
+	int fd = open("file", O_RDWR);
+	int err = fd < 0 ? -1 : fallocate(fd, FALLOC_FL_PUNCH_HOLE |
+					  FALLOC_FL_KEEP_SIZE, PAGE, 4 * PAGE);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int cut(void)
+{
+	return truncate("file", 100);
+}
+
+static int change_mode(void)
+{
+	return chmod("file", 0640);
+}
+
+/* Where a page fault would end in SIGBUS this has an errno. */
+static int map(void)
+{
+	int fd = open("file", O_RDWR), err = -1;
+	char *addr;
+
+	addr = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (addr != MAP_FAILED) {
+		err = madvise(addr, 8 * PAGE, MADV_POPULATE_WRITE);
+		munmap(addr, 8 * PAGE);
+	}
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int mount_again(void)
+{
+	return mount("pkernfs0", "/mnt", "pkernfs", 0, NULL) ? -1 :
+	       umount("/mnt");
+}
+
+static const struct call {
+	const char *name;
+	int (*run)(void);
+} calls[] = {
+	{ "create", create },
+	{ "mkdir", make_dir },
+	{ "mknod", make_node },
+	{ "symlink", make_symlink },
+	{ "readlink", read_symlink },
+	{ "link", make_link },
+	{ "O_TMPFILE", make_tmpfile },
+	{ "rename", move },
+	{ "exchange", exchange },
+	{ "unlink", remove_file },
+	{ "rmdir", remove_dir },
+	{ "getdents", list },
+	{ "write", write_small },
+	{ "write of a data block", write_large },
+	{ "fallocate", allocate },
+	{ "punch", punch },
+	{ "truncate", cut },
+	{ "chmod", change_mode },
+	{ "mmap", map },
+};
+
+FIXTURE(fault)
+{
+	struct test_mount mount;
+};
+
+static int populate(void)
+{
+	char target[1000];
+
+	memset(target, 't', sizeof(target) - 1);
+	target[sizeof(target) - 1] = '\0';
+	if (mkdir("dir", 0700) || mkdir("empty", 0700) ||
+	    symlink(target, "long link") || write_file("file", 0, 8 * PAGE) ||
+	    write_file("victim", 0, 3 * PAGE) || make_file("dir/one") ||
+	    make_file("moving") || make_file("left") || make_file("right"))
+		return errno;
+	return 0;
+}
+
+FIXTURE_SETUP(fault)
+{
+	if (!prepare_faults())
+		SKIP(return, "this kernel has no fault injection");
+	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
+	ASSERT_LE(0, fail_nth);
+	ASSERT_EQ(0, enter_new_fs(&self->mount, "format"));
+	ASSERT_EQ(0, populate());
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	EXPECT_EQ(0, leave_fs_clean(&self->mount));
+}
+
+/* What a call may say for want of memory or space, or when a fault says so. */
+static bool is_fault(int err)
+{
+	return err == ENOMEM || err == ENOSPC || err == EFBIG || err == EROFS ||
+	       err == EFAULT || err == ENFILE || err == EAGAIN;
+}
+
+/* Let one call after the other fail in what @call does. */
+static void try_all(struct __test_metadata *_metadata,
+		    const struct test_mount *mount, const struct call *call)
+{
+	bool fired = true;
+	int n, err;
+
+	for (n = 1; fired; n++) {
+		/* The caches are to be as empty as they can be. */
+		ASSERT_EQ(0, reenter_fs(mount));
+		fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
+		arm(n);
+		err = call->run() ? errno : 0;
+		fired = disarm();
+		if (fired)
+			EXPECT_TRUE(!err || is_fault(err))
+				TH_LOG("%s, fault %d: %s", call->name, n, strerror(err));
+		EXPECT_EQ(0, call->run())
+			TH_LOG("%s, again after fault %d: %s", call->name, n,
+			       strerror(errno));
+	}
+	/* Otherwise no fault has been reached. */
+	EXPECT_LT(3, n)
+		TH_LOG("%s: %d faults", call->name, n - 2);
+}
+
+TEST_F_TIMEOUT(fault, one_after_the_other, 600)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		try_all(_metadata, &self->mount, &calls[i]);
+}
+
+TEST(mounting)
+{
+	struct test_mount t;
+	bool fired = true;
+	int n, err;
+
+	if (!prepare_faults())
+		SKIP(return, "this kernel has no fault injection");
+	ASSERT_EQ(0, enter_new_fs(&t, "format"));
+	ASSERT_EQ(0, populate());
+	ASSERT_EQ(0, leave_fs(&t));
+	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
+	for (n = 1; fired; n++) {
+		arm(n);
+		err = mount_again() ? errno : 0;
+		fired = disarm();
+		if (fired)
+			EXPECT_TRUE(!err || is_fault(err))
+				TH_LOG("fault %d: %s", n, strerror(err));
+		umount("/mnt");
+		EXPECT_EQ(0, mount_again());
+	}
+	EXPECT_LT(4, n);
+	EXPECT_EQ(0, leave_fs_clean(&t));
+}
+
+TEST_HARNESS_MAIN
