@@ -3,7 +3,7 @@
 # The commands of this repo. Each is a script in scripts/.
 
 # The kernel tree, and how test guests run; see `make help`.
-export KSRC ACCEL SOAK SOAK_SECONDS FUZZ_SECONDS
+export KSRC ACCEL DEBUG SOAK SOAK_SECONDS FUZZ_SECONDS
 
 .PHONY: help
 help:
@@ -11,6 +11,8 @@ help:
 	@echo
 	@echo '  make demo          see a region survive a kexec, in a QEMU guest'
 	@echo '  make test          run every test; ends with "N passed, N failed"'
+	@echo '  make test DEBUG=1  run the guest tests on debug kernels: KASAN, lockdep and'
+	@echo '                     more, then KCSAN; DEBUG=kasan or DEBUG=kcsan for one'
 	@echo '  make crash-sweep   stop metadata changes at every store, in user space'
 	@echo '  make fuzz          fuzz the media code with clang, FUZZ_SECONDS long (60)'
 	@echo '  make soak          the long variants: model test, crash sweep, kexecs, panics'

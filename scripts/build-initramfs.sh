@@ -67,4 +67,4 @@ build() {
 	pack
 }
 
-step "Building the initramfs" build
+step "Building the ${DEBUG:+$DEBUG }initramfs" build

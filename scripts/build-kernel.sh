@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Configure and build the prepared tree in build/<base>/obj.
+# Configure and build the prepared tree in build/<base>/obj. A debug kernel is
+# the same with debug-$DEBUG.config on top.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -10,6 +11,7 @@ find_kernel
 OBJ=$KDIR/obj
 STAMP=$KDIR/config.stamp
 CONFIGS=("$REPO/scripts/guest.config" "$REPO/tools/testing/selftests/pkernfs/config")
+[[ -z ${DEBUG:-} ]] || CONFIGS+=("$REPO/scripts/debug-$DEBUG.config")
 
 # Whatever can change the outcome of configure().
 state() {
@@ -59,5 +61,5 @@ configure() {
 	state >"$STAMP"
 }
 
-step "Configuring the kernel" configure
-step "Building the kernel" kmake bzImage
+step "Configuring the ${DEBUG:+$DEBUG }kernel" configure
+step "Building the ${DEBUG:+$DEBUG }kernel" kmake bzImage

@@ -131,8 +131,13 @@ patches_of() {
 #   TARBALL what it is unpacked from, or empty when the caller named a tree
 #   KBASE   v6.8 ... v6.12
 #   KDIR    build/$KBASE; in it src/ (prepared tree) and obj/ (the O= directory)
+# DEBUG=NAME means a kernel of its own, configured by debug-NAME.config as well,
+# in build/$KBASE-NAME.
 find_kernel() {
 	local version
+
+	[[ -z ${DEBUG:-} || -f $REPO/scripts/debug-$DEBUG.config ]] ||
+		die "DEBUG=$DEBUG: there is no scripts/debug-$DEBUG.config"
 
 	TARBALL=
 	if [[ -n ${KSRC:-} ]]; then
@@ -153,7 +158,7 @@ find_kernel() {
 		KSRC=$BUILD/${TARBALL##*/}
 		KSRC=${KSRC%.tar.*}
 	fi
-	KDIR=$BUILD/$KBASE
+	KDIR=$BUILD/$KBASE${DEBUG:+-$DEBUG}
 }
 
 # kmake ARGUMENTS...: make in the prepared tree, building in obj/. One at a

@@ -6,11 +6,16 @@
 #
 # make soak, run-tests.sh soak: the long variants of those that have one. SOAK is
 # how many times longer guests run, SOAK_SECONDS how long each in user space.
+#
+# make test DEBUG=1: the tests in guests, on each of the debug kernels, or on the
+# one that DEBUG names; see debug-*.config.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 MODE=${1:-test}
+# Where many do things at once: where there can be data races.
+CONCURRENT=(mmap_stress selftests workload)
 started=$(now)
 passed=0 failed=0 skipped=0
 table=
@@ -35,7 +40,7 @@ add_up() {
 	fi
 	((status == 0 || f > 0)) || f=1
 	((passed += p, failed += f, skipped += s, 1))
-	table+=$(printf '%-8s %5d passed, %d failed, %d skipped  %8s s' \
+	table+=$(printf '%-11s %5d passed, %d failed, %d skipped  %8s s' \
 		"$name" "$p" "$f" "$s" "$(seconds_since "$start")")$'\n'
 }
 
@@ -67,20 +72,37 @@ user_tests() {
 guest_tests() {
 	if [[ $MODE == soak ]]; then
 		SOAK=${SOAK:-10} "$REPO/scripts/qemu-kexec-test.sh" workload panic
+	elif [[ ${DEBUG:-} == kcsan ]]; then
+		"$REPO/scripts/qemu-kexec-test.sh" "${CONCURRENT[@]}"
 	else
 		"$REPO/scripts/qemu-kexec-test.sh"
 	fi
 }
 
+# guests SUFFIX: build the kernel and run tests on it; the suffix is for the
+# names of these two levels.
+guests() {
+	if level "build$1" build; then
+		level "guest$1" guest_tests || :
+	else
+		echo "guest tests cannot run without a kernel"
+	fi
+}
+
 "$REPO/scripts/install-deps.sh"
-"$REPO/scripts/prepare-kernel.sh"
-[[ $MODE == soak || ! -f $REPO/scripts/lint.sh ]] ||
-	level lint "$REPO/scripts/lint.sh" || :
-[[ ! -d $REPO/tools/testing/pkernfs ]] || level user user_tests || :
-if level build build; then
-	level guest guest_tests || :
+if [[ -n ${DEBUG:-} ]]; then
+	[[ $DEBUG != 1 ]] || DEBUG="kasan kcsan"
+	for kernel in $DEBUG; do
+		export DEBUG=$kernel
+		"$REPO/scripts/prepare-kernel.sh"
+		guests "-$kernel"
+	done
 else
-	echo "guest tests cannot run without a kernel"
+	"$REPO/scripts/prepare-kernel.sh"
+	[[ $MODE == soak || ! -f $REPO/scripts/lint.sh ]] ||
+		level lint "$REPO/scripts/lint.sh" || :
+	[[ ! -d $REPO/tools/testing/pkernfs ]] || level user user_tests || :
+	guests ""
 fi
 
 printf '\n%s%s s in all\n\n' "$table" "$(seconds_since "$started")"

@@ -96,12 +96,14 @@ check_fails() {
 
 # Everything before pkernfs_test.* is the harness's own, kept for each kernel.
 next_cmdline() {
-	local base soak
+	local base soak debug
 
 	base=$(sed 's/ pkernfs_test\..*//' /proc/cmdline)
 	soak=$(param soak)
+	debug=$(param debug)
 	echo "$base pkernfs_test.name=$NAME pkernfs_test.boot=$((BOOT + 1))" \
-		"pkernfs_test.count=$COUNT pkernfs_test.soak=$soak $1"
+		"pkernfs_test.count=$COUNT pkernfs_test.soak=$soak" \
+		"pkernfs_test.debug=$debug $1"
 }
 
 load_kernel() {
@@ -149,8 +151,23 @@ drain_tap() {
 	stty -F $TAP -onlcr
 }
 
+# In a debug kernel, let it search for memory that nothing leads to any more. It
+# takes an object for leaked that is 5 s old and the same in two scans.
+check_leaks() {
+	local kmemleak=/sys/kernel/debug/kmemleak
+
+	[ -e $kmemleak ] || return 0
+	umount -a -t pkernfs
+	sleep 5
+	echo scan >$kmemleak
+	echo scan >$kmemleak
+	cat $kmemleak >/tmp/leaks
+	check "no memory is leaked" test ! -s /tmp/leaks || explain /tmp/leaks
+}
+
 # Off, not reboot: there are tests in which the machine survives a reset.
 done_testing() {
+	check_leaks
 	tap "1..$COUNT"
 	tap "# done"
 	drain_tap
