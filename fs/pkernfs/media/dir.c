@@ -35,9 +35,9 @@ struct dir_walk {
 
 /* What a search of a leaf finds out. */
 struct dir_search {
-	struct pkernfs_dirent *found;
-	u32 live;		/* names */
-	u32 dead;		/* bytes of removed names */
+	struct pkernfs_dirent *found;	/* where the search ended; NULL: nowhere */
+	u32 dead;		/* bytes of removed names passed by */
+	bool collides;		/* another name has the same hash */
 };
 
 /**
@@ -149,22 +149,36 @@ static int walk_to(struct dir_walk *w, struct pkernfs_media *m, u32 dir, u64 has
 	return err ?: walk_down(w);
 }
 
-/* Does the record at @pos of the leaf make sense? */
-static bool is_record(const struct dir_walk *w, u32 pos)
+/* How large the record at @pos of the leaf is; 0 if there cannot be one. */
+static u32 record_size(const struct dir_walk *w, u32 pos)
 {
 	const struct pkernfs_dirent *d = (void *)w->leaf + pos;
-	u64 hash;
 	u32 size;
 
 	if (w->used - pos < MIN_RECORD)
-		return false;
+		return 0;
 	size = le16_to_cpu(d->size);
-	hash = le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT;
-	return size <= w->used - pos && IS_ALIGNED(size, 8) && d->name_len &&
-	       size >= sizeof(*d) + d->name_len &&
+	if (size > w->used - pos || size < MIN_RECORD || !IS_ALIGNED(size, 8))
+		return 0;
+	return size;
+}
+
+/* Does the record, whose size is right, make sense? */
+static bool is_record(const struct dir_walk *w, const struct pkernfs_dirent *d)
+{
+	u64 hash = le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT;
+
+	return d->name_len && le16_to_cpu(d->size) >= sizeof(*d) + d->name_len &&
 	       (hash ^ w->hash) >> (PKERNFS_HASH_BITS - w->depth) == 0 &&
 	       (!d->ino || pkernfs_is_ino(w->m, le32_to_cpu(d->ino))) &&
 	       pkernfs_is_type((u32)d->type << 12);
+}
+
+static int invalid_record(const struct dir_walk *w, u32 pos)
+{
+	return pkernfs_corrupt(w->m, w->dir,
+			       pkernfs_offset(w->m, w->leaf) + pos,
+			       "directory leaf has an invalid record");
 }
 
 /*
@@ -181,37 +195,46 @@ static struct pkernfs_dirent *next_record(const struct dir_walk *w,
 		pos = (void *)d - (void *)w->leaf + le16_to_cpu(d->size);
 	if (pos == w->used)
 		return NULL;
-	if (is_record(w, pos))
-		return (void *)w->leaf + pos;
-	*err = pkernfs_corrupt(w->m, w->dir,
-			       pkernfs_offset(w->m, w->leaf) + pos,
-			       "directory leaf has an invalid record");
+	d = (void *)w->leaf + pos;
+	if (record_size(w, pos) && is_record(w, d))
+		return d;
+	*err = invalid_record(w, pos);
 	return NULL;
 }
 
-static bool has_name(const struct pkernfs_dirent *d, u64 hash, const char *name,
-		     u32 len)
+static bool has_name(const struct pkernfs_dirent *d, const char *name, u32 len)
 {
-	return le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT == hash &&
-	       d->name_len == len && !memcmp(d->name, name, len);
+	return d->name_len == len && !memcmp(d->name, name, len);
 }
 
+/*
+ * Most of what a lookup costs is here, so a record that is only passed by is
+ * checked for its size alone.
+ */
 static int search_leaf(const struct dir_walk *w, const char *name, u32 len,
 		       struct dir_search *s)
 {
-	struct pkernfs_dirent *d = NULL;
-	int err = 0;
+	struct pkernfs_dirent *d;
+	u32 pos, size;
 
-	*s = (struct dir_search) {};
-	while ((d = next_record(w, d, &err))) {
+	for (pos = sizeof(*w->leaf); pos < w->used; pos += size) {
+		d = (void *)w->leaf + pos;
+		size = record_size(w, pos);
+		if (!size)
+			return invalid_record(w, pos);
 		if (!d->ino)
-			s->dead += le16_to_cpu(d->size);
-		else
-			s->live++;
-		if (d->ino && has_name(d, w->hash, name, len))
+			s->dead += size;
+		if (!d->ino || le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT != w->hash)
+			continue;
+		if (!is_record(w, d))
+			return invalid_record(w, pos);
+		if (has_name(d, name, len)) {
 			s->found = d;
+			return 0;
+		}
+		s->collides = true;
 	}
-	return err;
+	return 0;
 }
 
 /* Find a name: s->found is NULL when there is none. */
@@ -553,17 +576,23 @@ static bool has_key(const struct dir_walk *w, u64 key)
 	return false;
 }
 
+/* A key for a new name. Different names with the same hash are all in this leaf. */
+static u64 choose_key(const struct dir_walk *w, const struct dir_search *s)
+{
+	u64 key = w->hash << PKERNFS_KEY_SHIFT;
+
+	while (s->collides && has_key(w, key))
+		key++;
+	return key;
+}
+
 /* Add a name to a leaf that has room. It is invisible until used covers it. */
-static int append(struct pkernfs_tx *tx, struct dir_walk *w, const char *name,
-		  u32 len, const struct pkernfs_entry *entry)
+static int append(struct pkernfs_tx *tx, struct dir_walk *w, u64 key,
+		  const char *name, u32 len, const struct pkernfs_entry *entry)
 {
 	struct pkernfs_dirent *d = (void *)w->leaf + w->used;
 	u32 size = ALIGN(sizeof(*d) + len, 8);
-	u64 key = w->hash << PKERNFS_KEY_SHIFT;
 
-	/* Different names with the same hash are all in this leaf. */
-	while (has_key(w, key))
-		key++;
 	d->key = cpu_to_le64(key);
 	d->ino = cpu_to_le32(entry->ino);
 	d->type = entry->type;
@@ -593,7 +622,7 @@ static int try_add(struct pkernfs_tx *tx, u32 dir, const char *name, u32 len,
 	err = make_room(tx, &w, &s,
 			ALIGN(sizeof(struct pkernfs_dirent) + len, 8));
 	if (!err)
-		err = append(tx, &w, name, len, entry);
+		err = append(tx, &w, choose_key(&w, &s), name, len, entry);
 	return err ?: add_names(tx, w.inode, 1);
 }
 
@@ -627,6 +656,21 @@ int pkernfs_dir_add(struct pkernfs_tx *tx, u32 dir, const char *name, u32 len,
 		err = try_add(tx, dir, name, len, &entry);
 	} while (err == -EAGAIN);
 	return err;
+}
+
+/* Is there a name in the leaf, or something that is none? */
+static bool has_names(const struct dir_walk *w)
+{
+	const struct pkernfs_dirent *d;
+	u32 pos, size;
+
+	for (pos = sizeof(*w->leaf); pos < w->used; pos += size) {
+		d = (void *)w->leaf + pos;
+		size = record_size(w, pos);
+		if (!size || d->ino)
+			return true;
+	}
+	return false;
 }
 
 /* Free a leaf without names, and each index that is empty without it. */
@@ -677,7 +721,7 @@ int pkernfs_dir_remove(struct pkernfs_tx *tx, u32 dir, const char *name,
 	err = find_existing(&w, tx->m, dir, name, len, &s);
 	if (!err)
 		err = pkernfs_tx_set_le32(tx, &s.found->ino, 0);
-	if (!err && s.live == 1)
+	if (!err && !has_names(&w))
 		err = free_leaf(tx, &w);
 	return err ?: add_names(tx, w.inode, -1);
 }
