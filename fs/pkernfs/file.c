@@ -473,7 +473,6 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	ret = copy_in(inode, iocb, from);
 	if (ret > 0 && iocb->ki_pos + ret > i_size_read(inode))
 		err = pkernfs_change_size(inode, iocb->ki_pos + ret);
-	pkernfs_refresh_inode(inode);
 	if (err)
 		return err;
 	if (ret > 0)
