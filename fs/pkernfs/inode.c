@@ -290,7 +290,7 @@ int pkernfs_delete_inode(struct pkernfs_media *m, u32 ino, umode_t mode)
 	struct pkernfs_tx tx;
 	int err;
 
-	if (S_ISREG(mode)) {
+	if (S_ISREG(mode) && pkernfs_inode_blocks(m, ino)) {
 		err = pkernfs_free_pages(m, ino, 0, PKERNFS_MAX_FILE_PAGES);
 		if (err)
 			return err;
