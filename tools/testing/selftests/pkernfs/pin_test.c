@@ -6,17 +6,12 @@
  */
 #define _GNU_SOURCE
 #include <linux/io_uring.h>
-#include <sched.h>
 #include <sys/mman.h>
-#include <sys/statfs.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #include "../kselftest_harness.h"
 #include "test_mount.h"
-
-#define PAGE		4096UL
-#define DATA_BLOCK	(2UL << 20)
+#include "test_pin.h"
 
 FIXTURE(pin)
 {
@@ -83,49 +78,9 @@ static bool unpin_page(int pipe)
 	return read(pipe, buf, PAGE) == PAGE && !memcmp(buf, expected, PAGE);
 }
 
-static long used_bytes(const struct statfs *at_start)
-{
-	struct statfs now;
-
-	if (statfs(".", &now))
-		return -1;
-	return (at_start->f_bfree - now.f_bfree) * now.f_bsize;
-}
-
-/* Freeing follows the unpin soon, but not at once. */
-static bool becomes_used(const struct statfs *at_start, long bytes)
-{
-	time_t end = time(NULL) + 10;
-
-	while (used_bytes(at_start) != bytes) {
-		if (time(NULL) > end)
-			return false;
-		sched_yield();
-	}
-	return true;
-}
-
-/* Take all the memory there is and write to it. */
-static int fill_region(void)
-{
-	static char buf[DATA_BLOCK];
-	int fd = open("other", O_RDWR | O_CREAT, 0644);
-	size_t step;
-
-	memset(buf, 'n', sizeof(buf));
-	for (step = DATA_BLOCK; step >= PAGE; step = step > PAGE ? PAGE : 0) {
-		while (write(fd, buf, step) > 0)
-			;
-		if (errno != ENOSPC)
-			return errno;
-	}
-	close(fd);
-	return 0;
-}
-
 TEST_F(pin, truncated_memory_is_not_reused)
 {
-	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+	long block = block_of(variant->size);
 
 	ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
 	ASSERT_EQ(0, ftruncate(self->fd, 0));
@@ -138,7 +93,7 @@ TEST_F(pin, truncated_memory_is_not_reused)
 
 TEST_F(pin, punched_memory_is_not_reused)
 {
-	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+	long block = block_of(variant->size);
 
 	ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
 	ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -153,7 +108,7 @@ TEST_F(pin, punched_memory_is_not_reused)
 
 TEST_F(pin, unlinked_memory_is_not_reused)
 {
-	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+	long block = block_of(variant->size);
 
 	ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
 	ASSERT_EQ(0, unlink("file"));
@@ -168,7 +123,7 @@ TEST_F(pin, unlinked_memory_is_not_reused)
 
 TEST_F(pin, outlives_unmounting)
 {
-	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+	long block = block_of(variant->size);
 
 	ASSERT_EQ(0, pin_page(self->pipe[1], self->map + PAGE));
 	ASSERT_EQ(0, unlink("file"));
