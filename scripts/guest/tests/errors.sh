@@ -8,7 +8,7 @@
 MEM=2G
 CMDLINE="memmap=16M!1024M,16M!1056M,16M!1088M pkernfs=16M!1024M,16M!1056M,16M!1088M crashkernel=256M"
 # For /dev/mem the ranges are reserved, not persistent memory.
-MEMMAP=$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$')
+MEMMAP="$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$') iomem=relaxed"
 LOG_ALLOW='Kernel panic - not syncing: pkernfs: pkernfs2 is damaged, and mounted with errors=panic|Call Trace'
 
 # shellcheck source=scripts/guest/devmem-lib.sh

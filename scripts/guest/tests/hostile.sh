@@ -10,7 +10,7 @@ MEM=2G
 # Files can be mapped: no region shares a section of 128 MiB with the kernel.
 CMDLINE="memmap=128M!1024M,128M!1152M,128M!1280M,128M!1408M pkernfs=128M!1024M,128M!1152M,128M!1280M,128M!1408M"
 # For /dev/mem the ranges are reserved, not persistent memory.
-MEMMAP=$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$')
+MEMMAP="$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$') iomem=relaxed"
 TIMEOUT=300
 ROUNDS=$((3 * $(param soak)))
 
