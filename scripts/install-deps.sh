@@ -25,6 +25,7 @@ NEEDS='
 	libssl-dev: /usr/include/openssl/ssl.h
 	xz-utils: xz
 	cpio: cpio
+	e2fsprogs: mke2fs
 	rsync: rsync
 	git: git
 	ccache: ccache

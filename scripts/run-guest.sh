@@ -31,8 +31,8 @@ TROUBLE+='|Bad page|scheduling while atomic|sleeping function|nobody cared|traps
 
 # The test's settings, which stand in its file as plain assignments.
 read_settings() {
-	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS=''
-	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS)=' "$TEST")"
+	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS='' DISK=''
+	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS|DISK)=' "$TEST")"
 	TIMEOUT=$((TIMEOUT * SOAK))
 	[[ -n ${DEBUG:-} ]] || return 0
 	# A debug kernel is slow, and keeps books about memory in memory.
@@ -62,6 +62,9 @@ boot() {
 		-drive "file=$KERNEL,format=raw,if=virtio,readonly=on"
 		-drive "file=$INITRD,format=raw,if=virtio,readonly=on"
 	)
+	# The test's own, a file of build/<base>, as /dev/vdc.
+	[[ -z $DISK ]] ||
+		args+=(-drive "file=$KDIR/$DISK,format=raw,if=virtio,readonly=on")
 	# shellcheck disable=SC2206 # words are what the test means
 	args+=($QEMU_ARGS)
 	timeout -k 5 "$TIMEOUT" qemu-system-x86_64 "${args[@]}" >"$DIR/qemu.log" 2>&1 &

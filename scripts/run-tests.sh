@@ -59,7 +59,8 @@ level() {
 }
 
 build() {
-	"$REPO/scripts/build-kernel.sh" && "$REPO/scripts/build-initramfs.sh"
+	"$REPO/scripts/build-kernel.sh" && "$REPO/scripts/build-initramfs.sh" &&
+		"$REPO/scripts/build-guest-disk.sh"
 }
 
 user_tests() {

@@ -145,7 +145,7 @@ TEST_F(pin, outlives_unmounting)
 
 TEST_F(pin, goes_while_read_only)
 {
-	long block = variant->size > DATA_BLOCK ? DATA_BLOCK : PAGE;
+	long block = block_of(variant->size);
 	int i;
 
 	/* The second time there must be a limbo again. */
