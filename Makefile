@@ -3,7 +3,7 @@
 # The commands of this repo. Each is a script in scripts/.
 
 # The kernel tree, and how test guests run; see `make help`.
-export KSRC ACCEL DEBUG SOAK SOAK_SECONDS FUZZ_SECONDS
+export KSRC ACCEL DEBUG ICOUNT SOAK SOAK_SECONDS FUZZ_SECONDS
 
 .PHONY: help
 help:
@@ -16,6 +16,8 @@ help:
 	@echo '  make crash-sweep   stop metadata changes at every store, in user space'
 	@echo '  make fuzz          fuzz the media code with clang, FUZZ_SECONDS long (60)'
 	@echo '  make soak          the long variants: model test, crash sweep, kexecs, panics'
+	@echo '  make bench         measure pkernfs beside tmpfs, hugetlbfs and ext4-dax;'
+	@echo '                     ICOUNT=1 counts instructions, too'
 	@echo '  make lint          check the source without running it'
 	@echo '  make install-to KSRC=DIR'
 	@echo '                     put pkernfs into your own kernel tree'
@@ -56,6 +58,10 @@ crash-sweep: deps
 fuzz:
 	@scripts/install-deps.sh fuzz
 	@$(MAKE) -s -C tools/testing/pkernfs BUILD=$(CURDIR)/build/user fuzz
+
+.PHONY: bench
+bench:
+	@scripts/bench.sh
 
 .PHONY: deps
 deps:

@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build the test guest's initramfs, build/<base>/initramfs.cpio.gz: busybox,
-# kexec, scripts/guest and the kselftests.
+# build-initramfs.sh [PROGRAM...]: build the test guest's initramfs,
+# build/<base>/initramfs.cpio.gz: busybox, kexec, the PROGRAMs of this machine,
+# scripts/guest and the kselftests.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 find_kernel
 ROOT=$KDIR/initramfs
+PROGRAMS=("$@")
 SELFTESTS=tools/testing/selftests/pkernfs
 
 # copy_program FILE: into /bin, with the libraries it is linked to.
@@ -44,12 +46,16 @@ copy_selftests() {
 }
 
 pack() {
+	local program
+
 	rm -rf "$ROOT"
 	mkdir -p "$ROOT"/{bin,dev,proc,sys,tmp,mnt,pkernfs/{tests,selftests,golden}}
 	copy_program "$(command -v busybox)"
 	"$ROOT/bin/busybox" --list | grep -vx busybox |
 		sed "s|.*|$ROOT/bin/&|" | xargs -n 1 ln -s busybox
-	copy_program "$(command -v kexec)"
+	for program in kexec "${PROGRAMS[@]}"; do
+		copy_program "$(command -v "$program")"
+	done
 
 	cp "$REPO/scripts/guest/init" "$ROOT/init"
 	chmod 755 "$ROOT/init"

@@ -40,6 +40,10 @@ NEEDS='
 	clang: clang
 	libclang-rt-14-dev: /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 '
+[[ ${1:-} != bench ]] || NEEDS+='
+	e2fsprogs: mkfs.ext4
+	gnuplot-nox: gnuplot
+'
 
 present() {
 	case $1 in

@@ -34,7 +34,7 @@ read_settings() {
 	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS='' DISK=''
 	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS|DISK)=' "$TEST")"
 	TIMEOUT=$((TIMEOUT * SOAK))
-	[[ -n ${DEBUG:-} ]] || return 0
+	[[ -n ${DEBUG:-} && $DEBUG != bench ]] || return 0
 	# A debug kernel is slow, and keeps books about memory in memory.
 	TIMEOUT=$((TIMEOUT * 6))
 	MEM=$(($(numfmt --from=iec "$MEM") / 1048576 + 1024))M

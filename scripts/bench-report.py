@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+bench-report.py DIRECTORY: what the measurements mean.
+
+Reads DIRECTORY/timed/tap and, if it is there, DIRECTORY/icount/tap, as
+scripts/guest/bench.sh wrote them. Prints a table, and writes results.json and
+report.html to DIRECTORY.
+"""
+
+import collections
+import html
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+OURS = "pkernfs"
+IO = {
+    "read-4k": "4 KiB random read", "write-4k": "4 KiB random write",
+    "read-64": "64 B random read", "write-64": "64 B random write",
+    "read-1m": "1 MiB sequential read", "write-1m": "1 MiB sequential write",
+}
+
+Row = collections.namedtuple("Row", "work measure whose peer_measure peer bar")
+
+
+def against(work, measure, **bars):
+    """pkernfs against others in the same measurement."""
+    for peer, bar in bars.items():
+        yield Row(work, measure, OURS, measure, peer.replace("_", "-"), bar)
+
+
+def rows():
+    """The numbers to reach, in the order in which they are shown."""
+    for key, work in IO.items():
+        yield from against(work, "io." + key, tmpfs=1.0, ext4_dax=0.85)
+    for key in ("create", "unlink", "rename", "mkdir"):
+        yield from against(key, "names." + key, tmpfs=1.25, ext4_dax=0.25)
+    yield from against("create + 4 KiB + fsync", "small.create-4k-fsync", tmpfs=1.25)
+    yield from against("stat after drop_caches", "names.stat-cold", tmpfs=1.5)
+    yield from against("readdir per entry", "names.readdir", tmpfs=1.25)
+    for key in ("create", "stat-cold", "readdir", "unlink"):
+        measure = "directory." + key
+        yield Row(f"{key} in a directory of 100,000", measure + "-100000", OURS,
+                  measure + "-100", OURS, 1.5)
+    yield from against("2 MiB mmap: first touch", "map-2m.first-touch", hugetlbfs=1.05)
+    yield from against("2 MiB mmap: re-touch", "map-2m.touch", hugetlbfs=1.05)
+    yield Row("mount after kexec, 512 GiB", "mount.mount", "512-gib",
+              "mount.mount", "1-gib", 1.5)
+    yield Row("mount after kexec, 100,000 files", "mount.mount", "100000-files",
+              "mount.mount", "1-gib", 1.2)
+    yield from against("mount + touching all of it", "restore.all", ext4_dax=0.35)
+
+
+class Run:
+    """The measurements of one run: [measure][contender] is a list of ns."""
+
+    def __init__(self, tap):
+        self.samples = collections.defaultdict(lambda: collections.defaultdict(list))
+        for line in tap.read_text(errors="replace").splitlines():
+            words = line.split()
+            if words[:2] == ["#", "bench:"] and len(words) == 5:
+                self.samples[words[2]][words[3]].append(float(words[4]))
+
+    def median(self, measure, whose):
+        """None when it was not measured."""
+        samples = self.samples[measure][whose]
+        return statistics.median(samples) if samples else None
+
+    def spread(self, measure, whose):
+        """Half of the distance between the quartiles, as a part of the median."""
+        samples = self.samples[measure][whose]
+        if len(samples) < 3:
+            return 0.0
+        low, middle, high = statistics.quantiles(samples, n=4)
+        return (high - low) / 2 / middle
+
+    def ratio(self, row):
+        ours = self.median(row.measure, row.whose)
+        peer = self.median(row.peer_measure, row.peer)
+        return ours / peer if ours and peer else None
+
+
+def judge(row, timed, icount):
+    ratio = timed.ratio(row)
+    if ratio is None:
+        return None
+    result = {
+        "work": row.work,
+        "figure": timed.median(row.measure, row.whose),
+        "spread": timed.spread(row.measure, row.whose),
+        "unit": "ns",
+        "peer": row.peer if row.peer != OURS else row.peer_measure,
+        "peer_figure": timed.median(row.peer_measure, row.peer),
+        "peer_spread": timed.spread(row.peer_measure, row.peer),
+        "ratio": ratio,
+        "bar": row.bar,
+        "holds": ratio <= row.bar,
+    }
+    counted = icount.ratio(row) if icount else None
+    if counted is not None:
+        result.update(icount_figure=icount.median(row.measure, row.whose),
+                      icount_peer_figure=icount.median(row.peer_measure, row.peer),
+                      icount_ratio=counted, icount_holds=counted <= row.bar)
+    return result
+
+
+def judge_processes(timed):
+    """How much two processes do more than one; tmpfs's figure if that is less."""
+    speedup = {}
+    for whose in (OURS, "tmpfs"):
+        one = timed.median("processes.one", whose)
+        two = timed.median("processes.two-directories", whose)
+        if not one or not two:
+            return
+        speedup[whose] = one / two
+    bar = min(1.7, speedup["tmpfs"])
+    yield {
+        "work": "two processes in different directories",
+        "figure": speedup[OURS], "unit": "x", "spread": timed.spread("processes.two-directories", OURS),
+        "peer": "tmpfs", "peer_figure": speedup["tmpfs"],
+        "peer_spread": timed.spread("processes.two-directories", "tmpfs"),
+        "ratio": speedup[OURS] / speedup["tmpfs"],
+        "bar": bar, "holds": speedup[OURS] >= bar,
+    }
+
+
+def shown(value, unit):
+    if unit != "ns":
+        return f"{value:.2f} {unit}"
+    for factor, name in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
+        if value >= factor:
+            return f"{value / factor:.3g} {name}"
+    return f"{value:.0f} ns"
+
+
+def print_table(results):
+    print(f"{'':40}{'pkernfs':>9}  {'peer':>9}  {'':28}{'ratio':>7} {'bar':>6}  {'':4}  icount")
+    last = None
+    for r in results:
+        work = r["work"] if r["work"] != last else ""
+        last = r["work"]
+        counted = ""
+        if "icount_ratio" in r:
+            counted = f"{r['icount_ratio']:.2f} {'ok' if r['icount_holds'] else 'MISS'}"
+        print(f"{work:40}{shown(r['figure'], r['unit']):>9}  "
+              f"{shown(r['peer_figure'], r['unit']):>9}  {r['peer']:28}"
+              f"{r['ratio']:7.2f} {r['bar']:6.2f}  {'ok' if r['holds'] else 'MISS':4}  {counted}")
+
+
+CONTENDERS = (OURS, "tmpfs", "tmpfs-huge", "hugetlbfs", "ext4-dax")
+PLOTS = (
+    ("Names", {"names." + k: k for k in (
+        "create", "open", "stat", "stat-cold", "rename", "unlink", "mkdir", "rmdir")}
+     | {"small.create-4k-fsync": "create+4k+fsync"}),
+    ("Reads and writes of 64 B and 4 KiB", {"io." + k: k for k in (
+        "read-64", "write-64", "read-4k", "write-4k")}),
+    ("Reads and writes of 1 MiB", {"io." + k: k for k in (
+        "read-1m", "write-1m", "first-write-1m")}),
+    ("Mappings by 2 MiB", {"map-2m.first-touch": "first touch", "map-2m.touch": "re-touch"}),
+    ("Mappings by 4 KiB", {"map-4k.first-touch": "first touch", "map-4k.touch": "re-touch"}),
+    ("Directories of 100, 10,000 and 100,000 names", {
+        f"directory.{k}-{n}": f"{k} {n}" for k in ("create", "stat-cold", "readdir", "unlink")
+        for n in (100, 10000, 100000)}),
+)
+
+
+def plot(title, measures, run):
+    """A bar for each contender of each measurement, as SVG."""
+    measures = {m: name for m, name in measures.items() if run.median(m, OURS)}
+    if not measures:
+        return ""
+    unit, name = (1e3, "us") if run.median(next(iter(measures)), OURS) < 1e6 else (1e6, "ms")
+    present = [c for c in CONTENDERS if any(run.median(m, c) for m in measures)]
+    data = "".join(
+        '"' + label + '" ' + " ".join(
+            str((run.median(m, c) or 0) / unit) for c in present) + "\n"
+        for m, label in measures.items())
+    columns = ", ".join(f'$data using {i + 2}:xtic(1) title "{c}"'
+                        for i, c in enumerate(present))
+    script = (f"set terminal svg size 900,320 font 'sans-serif,11'\n"
+              f"set title '{title}'\nset ylabel '{name}'\nset yrange [0:*]\n"
+              f"set style data histogram\nset style fill solid 0.8\nset grid ytics\n"
+              f"set key outside\nset xtics rotate by -20\n"
+              f"$data << END\n{data}END\nplot {columns}\n")
+    svg = subprocess.run(["gnuplot"], input=script, text=True, check=True,
+                         capture_output=True).stdout
+    return svg[svg.index("<svg"):]
+
+
+def write_report(results, timed, icount, where):
+    """Everything in one file that needs no other."""
+    head = "".join(f"<th>{h}" for h in (
+        "work", "pkernfs", "peer", "", "ratio", "bar", "", "ratio of instructions"))
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in (
+            r["work"], f"{shown(r['figure'], r['unit'])} ± {r['spread']:.0%}",
+            f"{shown(r['peer_figure'], r['unit'])} ± {r['peer_spread']:.0%}",
+            r["peer"], f"{r['ratio']:.2f}", f"{r['bar']:.2f}",
+            "holds" if r["holds"] else "is missed",
+            f"{r['icount_ratio']:.2f}" if "icount_ratio" in r else ""))
+        for r in results)
+    plots = "".join(plot(title, measures, timed) for title, measures in PLOTS)
+    if icount:
+        plots += "<h2>The same in instructions</h2>"
+        plots += "".join(plot(title, measures, icount) for title, measures in PLOTS)
+    where.write_text(
+        "<!doctype html><meta charset=utf-8><title>pkernfs: make bench</title>"
+        "<style>body{font-family:sans-serif;max-width:60em;margin:2em auto}"
+        "td,th{padding:.2em .6em;text-align:left}tr:nth-child(even){background:#eee}</style>"
+        "<h1>pkernfs beside what people would use instead</h1>"
+        f"<p>Medians, ± half of the distance between the quartiles.<table><tr>{head}{body}</table>"
+        f"{plots}\n")
+
+
+def main():
+    directory = pathlib.Path(sys.argv[1])
+    timed = Run(directory / "timed/tap")
+    icount_tap = directory / "icount/tap"
+    icount = Run(icount_tap) if icount_tap.exists() else None
+    results = [r for r in (judge(row, timed, icount) for row in rows()) if r]
+    results += judge_processes(timed)
+    print_table(results)
+    (directory / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    write_report(results, timed, icount, directory / "report.html")
+
+
+main()
