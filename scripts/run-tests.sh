@@ -72,7 +72,7 @@ user_tests() {
 
 guest_tests() {
 	if [[ $MODE == soak ]]; then
-		SOAK=${SOAK:-10} "$REPO/scripts/qemu-kexec-test.sh" workload panic
+		SOAK=${SOAK:-10} "$REPO/scripts/qemu-kexec-test.sh" workload panic qemu_live_update
 	elif [[ ${DEBUG:-} == kcsan ]]; then
 		"$REPO/scripts/qemu-kexec-test.sh" "${CONCURRENT[@]}"
 	else
