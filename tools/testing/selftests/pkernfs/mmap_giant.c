@@ -18,7 +18,7 @@
 
 #define PAGE		4096UL
 #define HUGE		(2UL << 20)
-#define GIANT		(1UL << 30)
+#define GIANT		(512 * HUGE)
 
 FIXTURE(giant)
 {

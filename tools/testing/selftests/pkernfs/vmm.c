@@ -14,12 +14,12 @@
  * step that is lost or done twice, or a wrong byte, ends it with an error.
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,23 +31,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE		4096
-#define CODE		0x1000		/* guest physical addresses */
-#define REPORT		0x2000
-#define FIRST_PAGE	0x3000
+#include "vmm_guest.h"
+
 #define MAX_MIB		3072		/* device addresses of a PC begin above */
 #define STATE_MAGIC	0x4d4d5673666b70ULL
 
-/* What the guest says, in its memory. */
-struct report {
-	uint64_t steps;		/* pages done, of all rounds */
-	uint32_t round;
-};
-
 /* What a paused guest is but for its memory. */
 struct state {
-	uint64_t magic;
-	uint64_t memory_size;	/* bytes */
+	__u64 magic;
+	__u64 memory_size;	/* bytes */
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
 	struct kvm_xcrs xcrs;
@@ -65,62 +57,8 @@ struct vm {
 	struct kvm_run *run;
 };
 
-/*
- * 32-bit protected mode without paging. ebx is the word, edi the end of its page,
- * esi the round, edx the end of memory, eax what is expected of the word.
- */
-extern const char guest_code[], guest_code_end[];
-asm(".pushsection .rodata\n"
-    "guest_code:\n"
-    ".code32\n"
-    "	mov	$0x3000, %ebx\n"
-    "fill:	imul	$0x9e3779b1, %ebx, %eax\n"
-    "	mov	%eax, (%ebx)\n"
-    "	add	$4, %ebx\n"
-    "	cmp	%edx, %ebx\n"
-    "	jb	fill\n"
-    "	xor	%esi, %esi\n"
-    "round:	mov	$0x3000, %ebx\n"
-    "page:	lea	4096(%ebx), %edi\n"
-    "word:	imul	$0x9e3779b1, %ebx, %eax\n"
-    "	add	%esi, %eax\n"
-    "	cmp	%eax, (%ebx)\n"
-    "	je	good\n"
-    "	out	%al, $0xe9\n"
-    "good:	inc	%eax\n"
-    "	mov	%eax, (%ebx)\n"
-    "	add	$4, %ebx\n"
-    "	cmp	%edi, %ebx\n"
-    "	jb	word\n"
-    "	addl	$1, 0x2000\n"
-    "	adcl	$0, 0x2004\n"
-    "	cmp	%edx, %ebx\n"
-    "	jb	page\n"
-    "	inc	%esi\n"
-    "	mov	%esi, 0x2008\n"
-    "	jmp	round\n"
-    ".code64\n"
-    "guest_code_end:\n"
-    ".popsection");
-_Static_assert(REPORT == 0x2000 && FIRST_PAGE == 0x3000, "as in guest_code");
-_Static_assert(offsetof(struct report, round) == 8, "as in guest_code");
-
-static struct kvm_run *volatile running;
-static volatile sig_atomic_t is_paused;
-
-__attribute__((format(printf, 1, 2), noreturn))
-static void die(const char *fmt, ...)
-{
-	int err = errno;
-	va_list args;
-
-	fprintf(stderr, "vmm: ");
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fprintf(stderr, err ? ": %s\n" : "\n", strerror(err));
-	exit(EXIT_FAILURE);
-}
+static struct kvm_run *running;
+static sig_atomic_t paused;
 
 static long long now_us(void)
 {
@@ -135,15 +73,28 @@ static int call(int fd, unsigned long request, const char *name, void *arg)
 	int ret = ioctl(fd, request, arg);
 
 	if (ret < 0)
-		die("%s", name);
+		err(1, "%s", name);
 	return ret;
 }
 
 #define CALL(fd, request, arg) call(fd, request, #request, arg)
 
-static volatile struct report *report_of(const struct vm *vm)
+/* The guest changes these meanwhile. */
+static __u64 steps_of(const struct vm *vm)
 {
-	return (volatile struct report *)(vm->memory + REPORT);
+	return __atomic_load_n((__u64 *)(vm->memory + VMM_STEPS),
+			       __ATOMIC_RELAXED);
+}
+
+static __u32 round_of(const struct vm *vm)
+{
+	return __atomic_load_n((__u32 *)(vm->memory + VMM_ROUND),
+			       __ATOMIC_RELAXED);
+}
+
+static bool is_paused(void)
+{
+	return __atomic_load_n(&paused, __ATOMIC_RELAXED);
 }
 
 /* The name of a file of the guest's; valid until the next call. */
@@ -158,10 +109,12 @@ static const char *file_of(const struct vm *vm, const char *name)
 /* From here on a KVM_RUN returns, the one under way or the next. */
 static void interrupt(int sig)
 {
+	struct kvm_run *run = __atomic_load_n(&running, __ATOMIC_RELAXED);
+
 	if (sig == SIGTERM)
-		is_paused = 1;
-	if (running)
-		running->immediate_exit = 1;
+		__atomic_store_n(&paused, 1, __ATOMIC_RELAXED);
+	if (run)
+		run->immediate_exit = 1;
 }
 
 static void catch_signals(void)
@@ -179,17 +132,16 @@ static void map_memory(struct vm *vm, int flags)
 
 	if (fd < 0 || (flags & O_CREAT && ftruncate(fd, vm->memory_size)) ||
 	    fstat(fd, &st))
-		die("%s", file_of(vm, "memory"));
-	errno = 0;
+		err(1, "%s", file_of(vm, "memory"));
 	if ((size_t)st.st_size != vm->memory_size)
-		die("%s has %lld bytes, but the state is of a guest with %zu",
-		    file_of(vm, "memory"), (long long)st.st_size,
-		    vm->memory_size);
+		errx(1, "%s has %lld bytes, but the state is of a guest with %zu",
+		     file_of(vm, "memory"), (long long)st.st_size,
+		     vm->memory_size);
 	vm->memory = mmap(NULL, vm->memory_size, PROT_READ | PROT_WRITE,
 			  MAP_SHARED, fd, 0);
 	if (vm->memory == MAP_FAILED ||
 	    madvise(vm->memory, vm->memory_size, MADV_POPULATE_WRITE))
-		die("cannot map %s", file_of(vm, "memory"));
+		err(1, "cannot map %s", file_of(vm, "memory"));
 	close(fd);
 }
 
@@ -203,7 +155,7 @@ static void create_vm(struct vm *vm)
 	int size;
 
 	if (kvm < 0)
-		die("/dev/kvm");
+		err(1, "/dev/kvm");
 	vm->vm = CALL(kvm, KVM_CREATE_VM, NULL);
 	CALL(vm->vm, KVM_SET_TSS_ADDR, (void *)0xfffbd000UL);
 	CALL(vm->vm, KVM_SET_USER_MEMORY_REGION, &slot);
@@ -211,9 +163,9 @@ static void create_vm(struct vm *vm)
 	size = CALL(kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
 	vm->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
 	if (vm->run == MAP_FAILED)
-		die("cannot map the vCPU");
+		err(1, "cannot map the vCPU");
 	close(kvm);
-	running = vm->run;
+	__atomic_store_n(&running, vm->run, __ATOMIC_RELAXED);
 }
 
 static void reset_vcpu(struct vm *vm)
@@ -223,7 +175,7 @@ static void reset_vcpu(struct vm *vm)
 		.db = 1, .s = 1, .g = 1,
 	};
 	struct kvm_regs regs = {
-		.rip = CODE, .rdx = vm->memory_size, .rflags = 2,
+		.rip = VMM_CODE, .rdx = vm->memory_size, .rflags = 2,
 	};
 	struct kvm_segment code = data;
 	struct kvm_sregs sregs;
@@ -233,10 +185,12 @@ static void reset_vcpu(struct vm *vm)
 	CALL(vm->vcpu, KVM_GET_SREGS, &sregs);
 	sregs.cr0 |= 1;
 	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.ss = data;
 	CALL(vm->vcpu, KVM_SET_SREGS, &sregs);
 	CALL(vm->vcpu, KVM_SET_REGS, &regs);
-	memcpy(vm->memory + CODE, guest_code, guest_code_end - guest_code);
+	memcpy(vm->memory + VMM_CODE, vmm_guest, vmm_guest_end - vmm_guest);
 }
 
 static void get_state(const struct vm *vm, struct state *s)
@@ -265,15 +219,14 @@ static void set_state(const struct vm *vm, struct state *s)
 static void write_state(const struct vm *vm, const struct state *s)
 {
 	char final[sizeof(vm->dir) + 16];
-	const char *name;
+	const char *name = file_of(vm, "state.new");
 	int fd;
 
-	strcpy(final, file_of(vm, "state"));
-	name = file_of(vm, "state.new");
+	snprintf(final, sizeof(final), "%s/state", vm->dir);
 	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, s, sizeof(*s)) != sizeof(*s) || fsync(fd) ||
 	    close(fd) || rename(name, final))
-		die("%s", name);
+		err(1, "%s", name);
 }
 
 static void read_state(const struct vm *vm, struct state *s)
@@ -283,11 +236,10 @@ static void read_state(const struct vm *vm, struct state *s)
 	ssize_t n;
 
 	if (fd < 0)
-		die("%s", name);
+		err(1, "%s", name);
 	n = read(fd, s, sizeof(*s));
-	errno = 0;
 	if (n != sizeof(*s) || s->magic != STATE_MAGIC)
-		die("%s is not the state of a guest of this program", name);
+		errx(1, "%s is not the state of a guest of this program", name);
 	close(fd);
 }
 
@@ -297,11 +249,10 @@ static void explain_exit(const struct vm *vm)
 	struct kvm_regs regs;
 
 	CALL(vm->vcpu, KVM_GET_REGS, &regs);
-	errno = 0;
 	if (vm->run->exit_reason != KVM_EXIT_IO)
-		die("the guest stopped: exit reason %u", vm->run->exit_reason);
-	die("the guest found 0x%x at 0x%llx, expected 0x%llx",
-	    *(uint32_t *)(vm->memory + regs.rbx), regs.rbx, regs.rax);
+		errx(1, "the guest stopped: exit reason %u", vm->run->exit_reason);
+	errx(1, "the guest found 0x%x at 0x%llx, expected 0x%llx",
+	     *(__u32 *)(vm->memory + regs.rbx), regs.rbx, regs.rax);
 }
 
 static void run_vcpu(const struct vm *vm)
@@ -309,31 +260,29 @@ static void run_vcpu(const struct vm *vm)
 	if (!ioctl(vm->vcpu, KVM_RUN, NULL))
 		explain_exit(vm);
 	if (errno != EINTR && errno != EAGAIN)
-		die("KVM_RUN");
+		err(1, "KVM_RUN");
 	vm->run->immediate_exit = 0;
 }
 
 static void say(const struct vm *vm, const char *what)
 {
-	volatile struct report *r = report_of(vm);
-
-	printf("%s at step %llu, round %u", what, (unsigned long long)r->steps,
-	       r->round);
+	printf("%s at step %llu, round %u", what,
+	       (unsigned long long)steps_of(vm), round_of(vm));
 }
 
 /* Let it run up to SIGTERM; say when it has gone on from where it was. */
 static void run(const struct vm *vm)
 {
 	struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = {};
-	uint64_t before = report_of(vm)->steps;
+	__u64 before = steps_of(vm);
 
 	setitimer(ITIMER_REAL, &often, NULL);
-	while (report_of(vm)->steps == before && !is_paused)
+	while (steps_of(vm) == before && !is_paused())
 		run_vcpu(vm);
 	setitimer(ITIMER_REAL, &never, NULL);
 	say(vm, "running");
 	printf("\n");
-	while (!is_paused)
+	while (!is_paused())
 		run_vcpu(vm);
 }
 
@@ -341,9 +290,8 @@ static void start(struct vm *vm, const char *mib)
 {
 	unsigned long n = strtoul(mib, NULL, 0);
 
-	errno = 0;
 	if (!n || n > MAX_MIB)
-		die("a guest has 1 to %d MiB", MAX_MIB);
+		errx(1, "a guest has 1 to %d MiB", MAX_MIB);
 	vm->memory_size = n << 20;
 	map_memory(vm, O_CREAT | O_EXCL);
 	create_vm(vm);
@@ -362,7 +310,7 @@ static void resume(struct vm *vm)
 	create_vm(vm);
 	set_state(vm, &s);
 	if (unlink(file_of(vm, "state")))
-		die("%s", file_of(vm, "state"));
+		err(1, "%s", file_of(vm, "state"));
 	say(vm, "resumed");
 	printf(", mapped in %lld us\n", mapped - begun);
 }
