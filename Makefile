@@ -9,7 +9,7 @@ export KSRC ACCEL DEBUG ICOUNT SOAK SOAK_SECONDS FUZZ_SECONDS
 help:
 	@echo 'pkernfs: a filesystem for the memory that must survive kexec'
 	@echo
-	@echo '  make demo          see a region survive a kexec, in a QEMU guest'
+	@echo '  make demo          see a KVM guest live through a kexec, in QEMU'
 	@echo '  make test          run every test; ends with "N passed, N failed"'
 	@echo '  make test DEBUG=1  run the guest tests on debug kernels: KASAN, lockdep and'
 	@echo '                     more, then KCSAN; DEBUG=kasan or DEBUG=kcsan for one'
