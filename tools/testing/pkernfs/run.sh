@@ -22,14 +22,17 @@ sweep()
 	fi
 }
 
-# A test that dies says nothing about it in TAP.
+# A test that dies, or does not get as far as testing, says nothing about it in TAP.
 run()
 {
 	echo "# $*"
-	"$@"
-	status=$?
-	[ $status = 0 ] || echo "# $1: status $status"
-	[ $status -le 1 ] || echo "not ok - $1 died"
+	{
+		"$@"
+		echo $? >"$log.status"
+	} 2>&1 | tee "$log.one"
+	status=$(cat "$log.status")
+	[ "$status" = 0 ] || grep -q '^not ok' "$log.one" ||
+		echo "not ok - $1: status $status"
 }
 
 {
