@@ -607,6 +607,7 @@ int pkernfs_map_add_to_limbo(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
 			     u64 n)
 {
 	bool is_data = id == PKERNFS_ZONE_DATA;
+	u64 type = is_data ? PKERNFS_PTR_DATA : PKERNFS_PTR_SMALL;
 	u64 page = pkernfs_limbo_page(tx->m, id, n);
 	u64 offset = pkernfs_block_offset(tx->m, id, n);
 	u32 level = is_data ? data_level(tx->m) : 0;
@@ -632,8 +633,7 @@ int pkernfs_map_add_to_limbo(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
 	err = descend(tx, inode, page, level, to);
 	if (!err)
 		err = pkernfs_tx_set_le64(tx, &to->entries[to->index],
-					  offset | (is_data ? PKERNFS_PTR_DATA :
-							      PKERNFS_PTR_SMALL));
+					  offset | type);
 	return err ?: pkernfs_inode_add_blocks(tx, inode, level_pages(level));
 }
 

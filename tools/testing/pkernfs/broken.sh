@@ -69,7 +69,7 @@ broken "small blocks that were replaced are forgotten" map.c \
 broken "a busy block is freed" map.c \
 	's/\tbool busy = is_busy\(m, entry\);/\tbool busy = false;/'
 broken "a busy block is linked in limbo without being logged" map.c \
-	's/err = pkernfs_tx_set_le64\(tx, &to->entries\[to->index\], entry\);/to->entries[to->index] = cpu_to_le64(entry);/'
+	's/err = pkernfs_tx_set_le64\(tx, &to->entries\[to->index\],\n[^\n]*offset \| type\);/to->entries[to->index] = cpu_to_le64(offset | type);/'
 broken "a busy block is copied by a promotion" map.c \
 	's/\t\tif \(!c.level && is_busy\(m, entry\)\)\n\t\t\treturn -ENOSPC;\n//'
 broken "limbo is not an orphan" limbo.c \
