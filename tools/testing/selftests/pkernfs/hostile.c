@@ -29,21 +29,14 @@
 
 #include "../../../../fs/pkernfs/media/format.h"
 #include "crc32c.h"
+#include "test_random.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MAX_FILES	500	/* a damaged tree may be endless */
 
-static uint64_t seed;
+static __u64 seed;
 static int visited;
 static sigjmp_buf fault;
-
-static uint64_t below(uint64_t limit)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed * 0x2545f4914f6cdd1dULL >> 16) % limit;
-}
 
 static void set_seed(const char *text)
 {
@@ -53,17 +46,17 @@ static void set_seed(const char *text)
 /* A number that is more dangerous than most; @meta: the meta zone. */
 static uint64_t nasty(uint64_t meta)
 {
-	switch (below(6)) {
+	switch (below(&seed, 6)) {
 	case 0:
 		return 0;
 	case 1:
 		return ~0ULL;
 	case 2:
-		return below(512);
+		return below(&seed, 512);
 	case 3:
-		return 1ULL << below(64);
+		return 1ULL << below(&seed, 64);
 	case 4:
-		return (meta + below(64) * PKERNFS_BLOCK_SIZE) | below(4);
+		return (meta + below(&seed, 64) * PKERNFS_BLOCK_SIZE) | below(&seed, 4);
 	default:
 		return seed;
 	}
@@ -77,27 +70,27 @@ static uint64_t choose_place(const struct pkernfs_sb *sb)
 
 	for (i = 0; i < PKERNFS_NR_AREAS; i++)
 		area[i] = le64toh(sb->area[i].start);
-	switch (below(12)) {
+	switch (below(&seed, 12)) {
 	case 0:
-		return below(sizeof(*sb));
+		return below(&seed, sizeof(*sb));
 	case 1:
-		return PKERNFS_SB_BACKUP_OFFSET + below(sizeof(*sb));
+		return PKERNFS_SB_BACKUP_OFFSET + below(&seed, sizeof(*sb));
 	case 2:
 		return area[PKERNFS_AREA_JOURNAL] +
-		       below(sizeof(struct pkernfs_journal_head));
+		       below(&seed, sizeof(struct pkernfs_journal_head));
 	case 3:
 		return area[PKERNFS_AREA_JOURNAL] + PKERNFS_BLOCK_SIZE +
-		       below(4) * PKERNFS_SLOT_SIZE + below(128);
+		       below(&seed, 4) * PKERNFS_SLOT_SIZE + below(&seed, 128);
 	case 4:
-		return area[PKERNFS_AREA_INODE_BITMAP + below(4)] + below(16);
+		return area[PKERNFS_AREA_INODE_BITMAP + below(&seed, 4)] + below(&seed, 16);
 	case 5:
 	case 6:
 	case 7:
 		return area[PKERNFS_AREA_INODES] +
-		       below(40 * PKERNFS_INODE_SIZE);
+		       below(&seed, 40 * PKERNFS_INODE_SIZE);
 	default:
-		return area[PKERNFS_AREA_META] + below(24) * PKERNFS_BLOCK_SIZE +
-		       below(below(2) ? 256 : PKERNFS_BLOCK_SIZE);
+		return area[PKERNFS_AREA_META] + below(&seed, 24) * PKERNFS_BLOCK_SIZE +
+		       below(&seed, below(&seed, 2) ? 256 : PKERNFS_BLOCK_SIZE);
 	}
 }
 
@@ -133,16 +126,16 @@ static int damage(const char *file, uint64_t offset)
 	if (region == MAP_FAILED)
 		err(1, "mmap %s", file);
 
-	for (n = 1 + below(12); n; n--) {
+	for (n = 1 + below(&seed, 12); n; n--) {
 		uint64_t value = nasty(meta);
-		size_t len = 1 << below(4);
+		size_t len = 1 << below(&seed, 4);
 
 		/* The last area is far from the end of what is mapped. */
 		memcpy(region + (choose_place(&good) & -len), &value, len);
 	}
 	primary = (void *)(region + PKERNFS_SB_OFFSET);
 	backup = (void *)(region + PKERNFS_SB_BACKUP_OFFSET);
-	if (below(8))
+	if (below(&seed, 8))
 		*backup = *primary;
 	fit_csums(primary);
 	fit_csums(backup);
@@ -188,7 +181,7 @@ static void use_mapping(int fd)
 		return;
 	if (!sigsetjmp(fault, 1)) {
 		for (i = 0; i < 8; i++)
-			__atomic_add_fetch(&addr[below(len)], 1, __ATOMIC_RELAXED);
+			__atomic_add_fetch(&addr[below(&seed, len)], 1, __ATOMIC_RELAXED);
 	}
 	munmap(addr, len);
 }
@@ -202,15 +195,15 @@ static void use_file(const char *name)
 	if (fd < 0)
 		return;
 	try("read", name, pread(fd, buf, sizeof(buf), 0));
-	try("read", name, pread(fd, buf, sizeof(buf), below(64 << 20)));
+	try("read", name, pread(fd, buf, sizeof(buf), below(&seed, 64 << 20)));
 	try("seek", name, lseek(fd, 0, SEEK_HOLE));
 	use_mapping(fd);
-	try("write", name, pwrite(fd, buf, below(sizeof(buf)), below(16 << 20)));
+	try("write", name, pwrite(fd, buf, below(&seed, sizeof(buf)), below(&seed, 16 << 20)));
 	try("punch", name, fallocate(fd, FALLOC_FL_PUNCH_HOLE |
-				     FALLOC_FL_KEEP_SIZE, below(8 << 20),
-				     1 + below(8 << 20)));
-	try("fallocate", name, fallocate(fd, 0, below(8 << 20), 1 + below(1 << 20)));
-	try("truncate", name, ftruncate(fd, below(16 << 20)));
+				     FALLOC_FL_KEEP_SIZE, below(&seed, 8 << 20),
+				     1 + below(&seed, 8 << 20)));
+	try("fallocate", name, fallocate(fd, 0, below(&seed, 8 << 20), 1 + below(&seed, 1 << 20)));
+	try("truncate", name, ftruncate(fd, below(&seed, 16 << 20)));
 	use_mapping(fd);
 	close(fd);
 }
@@ -247,12 +240,12 @@ static int visit(const char *name, const struct stat *st, int type,
 	else if (S_ISLNK(st->st_mode))
 		try("readlink", name, readlink(name, target, sizeof(target)));
 	snprintf(target, sizeof(target), "link%llu",
-		 (unsigned long long)below(16));
-	if (type != FTW_D && !below(3))
+		 (unsigned long long)below(&seed, 16));
+	if (type != FTW_D && !below(&seed, 3))
 		try("link", name, link(name, target));
 	snprintf(target, sizeof(target), "moved%llu",
-		 (unsigned long long)below(16));
-	if (type != FTW_D && !below(3))
+		 (unsigned long long)below(&seed, 16));
+	if (type != FTW_D && !below(&seed, 3))
 		try("rename", name, rename(name, target));
 	return 0;
 }
@@ -263,7 +256,7 @@ static int delete(const char *name, const struct stat *st, int type,
 	(void)st;
 	if (++visited > MAX_FILES)
 		return 1;
-	if (!ftw->level || !below(4))
+	if (!ftw->level || !below(&seed, 4))
 		return 0;
 	try("remove", name, type == FTW_DP ? rmdir(name) : unlink(name));
 	return 0;

@@ -32,6 +32,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "test_random.h"
+
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define NR_WORKERS	4
@@ -72,14 +74,6 @@ static struct shared *shared;
 static int worker;
 static __u64 seed;
 static sigjmp_buf beyond_end;
-
-static __u64 below(__u64 limit)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed * 0x2545f4914f6cdd1dULL >> 16) % limit;
-}
 
 /* Somebody truncated the file, or there is no space for its hole. */
 static void on_sigbus(int sig)
@@ -124,10 +118,10 @@ static void check_page(const char *how, __u32 inode, __u32 oldest, size_t pos,
 		       const void *page)
 {
 	const __u64 *words = page;
-	size_t i = below(PAGE / 8), end = i + 1;
+	size_t i = below(&seed, PAGE / 8), end = i + 1;
 	bool seen = false;
 
-	if (!below(8)) {
+	if (!below(&seed, 8)) {
 		i = 0;
 		end = PAGE / 8;
 	}
@@ -205,7 +199,7 @@ static size_t random_size(int file)
 {
 	size_t limit = file < NR_FILES / 3 ? 64 * PAGE : MAX_SIZE;
 
-	return below(4) ? below(limit / PAGE + 1) * PAGE : below(limit);
+	return below(&seed, 4) ? below(&seed, limit / PAGE + 1) * PAGE : below(&seed, limit);
 }
 
 static void open_file(struct mapping *m, int file)
@@ -226,10 +220,10 @@ static void open_file(struct mapping *m, int file)
 
 static void map_file(struct mapping *m)
 {
-	m->offset = below(4) ? 0 : below(MAX_SIZE / PAGE) * PAGE;
-	m->len = below(2) ? MAX_SIZE - m->offset : (1 + below(64)) * PAGE;
+	m->offset = below(&seed, 4) ? 0 : below(&seed, MAX_SIZE / PAGE) * PAGE;
+	m->len = below(&seed, 2) ? MAX_SIZE - m->offset : (1 + below(&seed, 64)) * PAGE;
 	m->addr = mmap(NULL, m->len, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | (below(16) ? 0 : MAP_POPULATE), m->fd,
+		       MAP_SHARED | (below(&seed, 16) ? 0 : MAP_POPULATE), m->fd,
 		       m->offset);
 	if (m->addr == MAP_FAILED)
 		err(1, "mmap");
@@ -248,7 +242,7 @@ static void read_map(const struct mapping *m)
 	int i;
 
 	for (i = 0; i < 16; i++) {
-		page = below(m->len / PAGE) * PAGE;
+		page = below(&seed, m->len / PAGE) * PAGE;
 		check_page("map", m->inode, oldest(m), m->offset + page,
 			   m->addr + page);
 	}
@@ -261,9 +255,9 @@ static void write_map(const struct mapping *m)
 	int i;
 
 	for (i = 0; i < 16; i++) {
-		pos = below(m->len / PAGE) * PAGE;
+		pos = below(&seed, m->len / PAGE) * PAGE;
 		end = pos + PAGE;
-		if (below(2))
+		if (below(&seed, 2))
 			pos = end - 8;
 		for (; pos < end; pos += 8)
 			__atomic_store_n((__u64 *)(m->addr + pos),
@@ -295,7 +289,7 @@ static void do_mremap(struct mapping *m)
 
 	map_file(m);
 	use_map(m);
-	len = (1 + below((MAX_SIZE - m->offset) / PAGE)) * PAGE;
+	len = (1 + below(&seed, (MAX_SIZE - m->offset) / PAGE)) * PAGE;
 	addr = mremap(m->addr, m->len, len, MREMAP_MAYMOVE);
 	if (addr == MAP_FAILED)
 		err(1, "mremap");
@@ -309,7 +303,7 @@ static void do_mprotect(struct mapping *m)
 	size_t part;
 
 	map_file(m);
-	part = below(m->len / PAGE) * PAGE;
+	part = below(&seed, m->len / PAGE) * PAGE;
 	use_map(m);
 	if (mprotect(m->addr + part, m->len - part, PROT_READ))
 		err(1, "mprotect");
@@ -324,7 +318,7 @@ static void do_madvise(struct mapping *m)
 {
 	map_file(m);
 	/* They fail behind the end of the file, and without space. */
-	if (below(2))
+	if (below(&seed, 2))
 		madvise(m->addr, m->len, MADV_POPULATE_READ);
 	else
 		mlock(m->addr, m->len);
@@ -358,7 +352,7 @@ static void do_fork(struct mapping *m)
 static void do_write(struct mapping *m)
 {
 	static __u64 buf[MAX_PIN / 8];
-	size_t pos = below(MAX_SIZE / 8) * 8, len = (1 + below(ARRAY_SIZE(buf))) * 8;
+	size_t pos = below(&seed, MAX_SIZE / 8) * 8, len = (1 + below(&seed, ARRAY_SIZE(buf))) * 8;
 	__u32 epoch = begin_write(m);
 	size_t i;
 
@@ -374,7 +368,7 @@ static void do_write(struct mapping *m)
 static void do_read(struct mapping *m)
 {
 	static char buf[MAX_PIN];
-	size_t pos = below(MAX_SIZE / PAGE) * PAGE;
+	size_t pos = below(&seed, MAX_SIZE / PAGE) * PAGE;
 	__u32 old = oldest(m);
 	ssize_t n = pread(m->fd, buf, sizeof(buf), pos);
 
@@ -386,7 +380,7 @@ static void do_read(struct mapping *m)
 static void do_truncate(struct mapping *m)
 {
 	/* An open file may be one that has lost its name. */
-	if (ftruncate(m->fd, random_size(below(NR_FILES))))
+	if (ftruncate(m->fd, random_size(below(&seed, NR_FILES))))
 		err(1, "ftruncate");
 }
 
@@ -404,7 +398,7 @@ static void do_empty(struct mapping *m)
 
 static void do_punch(struct mapping *m)
 {
-	size_t pos = below(MAX_SIZE), len = 1 + below(MAX_SIZE - pos);
+	size_t pos = below(&seed, MAX_SIZE), len = 1 + below(&seed, MAX_SIZE - pos);
 
 	if (fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos,
 		      len))
@@ -413,9 +407,9 @@ static void do_punch(struct mapping *m)
 
 static void do_fallocate(struct mapping *m)
 {
-	size_t pos = below(MAX_SIZE), len = 1 + below(MAX_SIZE - pos);
+	size_t pos = below(&seed, MAX_SIZE), len = 1 + below(&seed, MAX_SIZE - pos);
 
-	if (fallocate(m->fd, below(2) ? FALLOC_FL_KEEP_SIZE : 0, pos, len) &&
+	if (fallocate(m->fd, below(&seed, 2) ? FALLOC_FL_KEEP_SIZE : 0, pos, len) &&
 	    errno != ENOSPC)
 		err(1, "fallocate");
 }
@@ -443,7 +437,7 @@ static void create_file(int file)
 /* Others may use it still; who opens it again gets a new one. */
 static void do_unlink(struct mapping *m)
 {
-	int file = below(NR_FILES);
+	int file = below(&seed, NR_FILES);
 	__u32 inode = shared->inode[file];
 	char name[32];
 
@@ -465,14 +459,14 @@ static void outlive_blocks(struct mapping *m)
 	if (ftruncate(m->fd, 0))
 		err(1, "ftruncate");
 	for (i = 0; i < 16; i++) {
-		open_file(&other, below(NR_FILES));
-		if (below(2))
+		open_file(&other, below(&seed, NR_FILES));
+		if (below(&seed, 2))
 			do_map(&other);
 		else
 			do_write(&other);
 		close_file(&other);
 	}
-	if (!below(4))
+	if (!below(&seed, 4))
 		do_unlink(m);
 }
 
@@ -487,8 +481,8 @@ static void do_vmsplice(struct mapping *m)
 	map_file(m);
 	if (pipe(pipes))
 		err(1, "pipe");
-	iov.iov_base = m->addr + below(m->len / PAGE) * PAGE;
-	iov.iov_len = (1 + below(MAX_PIN / PAGE)) * PAGE;
+	iov.iov_base = m->addr + below(&seed, m->len / PAGE) * PAGE;
+	iov.iov_len = (1 + below(&seed, MAX_PIN / PAGE)) * PAGE;
 	if (iov.iov_base + iov.iov_len > (void *)m->addr + m->len)
 		iov.iov_len = PAGE;
 	n = vmsplice(pipes[1], &iov, 1, SPLICE_F_NONBLOCK);
@@ -581,8 +575,8 @@ static int work(int nr, time_t end)
 	seed = (nr + 1) * 0x9e3779b97f4a7c15ULL ^ time(NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (count = 0; time(NULL) < end; count++) {
-		open_file(&m, below(NR_FILES));
-		operations[below(ARRAY_SIZE(operations))](&m);
+		open_file(&m, below(&seed, NR_FILES));
+		operations[below(&seed, ARRAY_SIZE(operations))](&m);
 		close_file(&m);
 	}
 	printf("worker %d: %lu operations\n", nr, count);

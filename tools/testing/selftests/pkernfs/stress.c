@@ -20,6 +20,7 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -27,7 +28,6 @@
 #include <linux/types.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +41,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "test_random.h"
+
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define NR_WORKERS	8
@@ -51,29 +53,7 @@
 #define MAX_WRITE	(64 << 10)
 #define MAX_SIZE	(5 << 20)
 
-static __u64 state;
-
-static void die(const char *format, ...)
-{
-	int err = errno;
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "stress: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, ": %s\n", strerror(err));
-	va_end(args);
-	exit(1);
-}
-
-/* xorshift64* */
-static __u64 below(__u64 limit)
-{
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return ((state * 0x2545f4914f6cdd1dULL) >> 16) % limit;
-}
+static __u64 seed;
 
 /* What other processes can do to a call, and a full region. */
 static bool is_usual(int err)
@@ -94,18 +74,18 @@ static bool is_usual(int err)
 static bool succeeds(long result, const char *what)
 {
 	if (result < 0 && !is_usual(errno))
-		die("%s", what);
+		err(1, "%s", what);
 	return result >= 0;
 }
 
 static void random_path(char *path)
 {
-	int dir = below(NR_DIRS + 1);
+	int dir = below(&seed, NR_DIRS + 1);
 
 	if (dir == NR_DIRS)
-		snprintf(path, MAX_PATH, "n%d", (int)below(NR_NAMES));
+		snprintf(path, MAX_PATH, "n%d", (int)below(&seed, NR_NAMES));
 	else
-		snprintf(path, MAX_PATH, "d%d/n%d", dir, (int)below(NR_NAMES));
+		snprintf(path, MAX_PATH, "d%d/n%d", dir, (int)below(&seed, NR_NAMES));
 }
 
 static __u64 tag_of(int fd)
@@ -113,7 +93,7 @@ static __u64 tag_of(int fd)
 	struct statx stx;
 
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &stx))
-		die("statx");
+		err(1, "statx");
 	return (stx.stx_ino * 0x9e3779b97f4a7c15ULL) ^
 	       ((__u64)stx.stx_btime.tv_sec << 30) ^ stx.stx_btime.tv_nsec;
 }
@@ -142,7 +122,7 @@ static int open_random(int flags)
 	if (!succeeds(fd, "open"))
 		return -1;
 	if (fstat(fd, &st))
-		die("fstat");
+		err(1, "fstat");
 	if (S_ISREG(st.st_mode))
 		return fd;
 	close(fd);
@@ -151,14 +131,14 @@ static int open_random(int flags)
 
 static off_t random_position(void)
 {
-	return below(MAX_SIZE / WORD) * WORD;
+	return below(&seed, MAX_SIZE / WORD) * WORD;
 }
 
 static void do_write(void)
 {
 	static __u64 words[MAX_WRITE / WORD];
-	size_t i, count = 1 + below(below(2) ? 16 : ARRAY_SIZE(words));
-	int fd = open_random(O_WRONLY | O_CREAT | (below(4) ? 0 : O_APPEND));
+	size_t i, count = 1 + below(&seed, below(&seed, 2) ? 16 : ARRAY_SIZE(words));
+	int fd = open_random(O_WRONLY | O_CREAT | (below(&seed, 4) ? 0 : O_APPEND));
 	__u64 tag;
 
 	if (fd < 0)
@@ -191,7 +171,7 @@ static void do_truncate(void)
 
 	if (fd < 0)
 		return;
-	succeeds(ftruncate(fd, below(3) ? random_position() : 0), "truncate");
+	succeeds(ftruncate(fd, below(&seed, 3) ? random_position() : 0), "truncate");
 	close(fd);
 }
 
@@ -205,7 +185,7 @@ static void do_fallocate(void)
 
 	if (fd < 0)
 		return;
-	succeeds(fallocate(fd, modes[below(ARRAY_SIZE(modes))],
+	succeeds(fallocate(fd, modes[below(&seed, ARRAY_SIZE(modes))],
 			   random_position(), MAX_WRITE), "fallocate");
 	close(fd);
 }
@@ -222,7 +202,7 @@ static void do_map(void)
 {
 	int fd = open_random(O_RDWR);
 	size_t len = MAX_WRITE;
-	off_t pos = below(MAX_SIZE / len) * len;
+	off_t pos = below(&seed, MAX_SIZE / len) * len;
 	__u64 tag, word, *map;
 
 	if (fd < 0)
@@ -231,10 +211,10 @@ static void do_map(void)
 	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, pos);
 	close(fd);
 	if (map == MAP_FAILED)
-		die("mmap");
+		err(1, "mmap");
 	if (!sigsetjmp(no_page, 1)) {
-		__atomic_store_n(&map[below(len / WORD)], tag, __ATOMIC_RELAXED);
-		word = __atomic_load_n(&map[below(len / WORD)], __ATOMIC_RELAXED);
+		__atomic_store_n(&map[below(&seed, len / WORD)], tag, __ATOMIC_RELAXED);
+		word = __atomic_load_n(&map[below(&seed, len / WORD)], __ATOMIC_RELAXED);
 		check_words(&word, WORD, tag, pos);
 	}
 	munmap(map, len);
@@ -246,7 +226,7 @@ static void do_rename(void)
 
 	random_path(from);
 	random_path(to);
-	succeeds(renameat2(AT_FDCWD, from, AT_FDCWD, to, below(3)), "rename");
+	succeeds(renameat2(AT_FDCWD, from, AT_FDCWD, to, below(&seed, 3)), "rename");
 }
 
 static void do_link(void)
@@ -290,15 +270,15 @@ static void do_list(void)
 	char path[MAX_PATH];
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "d%d", (int)below(NR_DIRS));
+	snprintf(path, sizeof(path), "d%d", (int)below(&seed, NR_DIRS));
 	dir = opendir(path);
 	if (!dir)
-		die("opendir");
+		err(1, "opendir");
 	errno = 0;
 	while (readdir(dir))
 		;
 	if (errno)
-		die("readdir");
+		err(1, "readdir");
 	closedir(dir);
 }
 
@@ -310,7 +290,7 @@ static void work(void)
 		do_symlink, do_mkdir, do_remove, do_remove, do_list,
 	};
 
-	operations[below(ARRAY_SIZE(operations))]();
+	operations[below(&seed, ARRAY_SIZE(operations))]();
 }
 
 static void pause_for(long milliseconds)
@@ -326,14 +306,14 @@ static void freeze(void)
 	int fd = open(".", O_RDONLY | O_DIRECTORY);
 
 	if (fd < 0)
-		die("open");
+		err(1, "open");
 	if (succeeds(ioctl(fd, FIFREEZE, 0), "freeze")) {
-		pause_for(below(20));
+		pause_for(below(&seed, 20));
 		if (ioctl(fd, FITHAW, 0))
-			die("thaw");
+			err(1, "thaw");
 	}
 	close(fd);
-	pause_for(below(200));
+	pause_for(below(&seed, 200));
 }
 
 /* Fails while a file is open for writing; the race is what matters. */
@@ -341,20 +321,20 @@ static void remount(void)
 {
 	if (succeeds(mount(NULL, ".", NULL, MS_REMOUNT | MS_RDONLY, NULL),
 		     "mounting read-only"))
-		pause_for(below(20));
+		pause_for(below(&seed, 20));
 	while (mount(NULL, ".", NULL, MS_REMOUNT, NULL)) {
 		/* Frozen: */
 		if (errno != EBUSY)
-			die("mounting writable");
+			err(1, "mounting writable");
 	}
-	pause_for(below(50));
+	pause_for(below(&seed, 50));
 }
 
 static void repeat(void (*what)(void), unsigned int nr, time_t end)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGBUS, on_sigbus);
-	state = (time(NULL) ^ 0x1234567ULL) * (nr + 1);
+	seed = (time(NULL) ^ 0x1234567ULL) * (nr + 1);
 	while (time(NULL) < end)
 		what();
 	exit(0);
@@ -371,7 +351,7 @@ static int run(const char *seconds)
 	for (i = 0; i < NR_DIRS; i++) {
 		snprintf(path, sizeof(path), "d%u", i);
 		if (mkdir(path, 0755) && errno != EEXIST)
-			die("mkdir");
+			err(1, "mkdir");
 	}
 	for (i = 0; i < NR_WORKERS + ARRAY_SIZE(others); i++) {
 		if (!fork())
@@ -395,19 +375,19 @@ static int verify_file(const char *path, const struct stat *st, int type,
 	int fd;
 
 	if (type == FTW_DNR || type == FTW_NS)
-		die("%s", path);
+		err(1, "%s", path);
 	if (!S_ISREG(st->st_mode))
 		return 0;
 	fd = open(path, O_RDONLY);
 	if (fd < 0)
-		die("%s", path);
+		err(1, "%s", path);
 	tag = tag_of(fd);
 	while ((len = read(fd, words, sizeof(words))) > 0) {
 		check_words(words, len, tag, pos);
 		pos += len;
 	}
 	if (len < 0)
-		die("%s", path);
+		err(1, "%s", path);
 	close(fd);
 	return 0;
 }
@@ -421,6 +401,6 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "run"))
 		return run(argv[3]);
 	if (nftw(".", verify_file, 16, FTW_PHYS))
-		die("nftw");
+		err(1, "nftw");
 	return 0;
 }

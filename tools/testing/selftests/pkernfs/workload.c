@@ -20,6 +20,7 @@
  * that was interrupted is wholly there or wholly absent.
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -36,6 +37,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "crc32c.h"
+#include "test_random.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -95,50 +99,6 @@ struct worker {
 	size_t len;	/* from here on @data is zeroes */
 };
 
-static void die(const char *format, ...)
-{
-	int err = errno;
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "workload: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, ": %s\n", strerror(err));
-	va_end(args);
-	exit(1);
-}
-
-static __u32 crc32c(__u32 crc, const void *data, size_t len)
-{
-	static __u32 table[256];
-	const __u8 *p = data;
-	__u32 i, j;
-
-	for (i = 0; !table[255] && i < 256; i++) {
-		table[i] = i;
-		for (j = 0; j < 8; j++)
-			table[i] = (table[i] >> 1) ^ (table[i] & 1 ? 0x82f63b78 : 0);
-	}
-	crc = ~crc;
-	while (len--)
-		crc = (crc >> 8) ^ table[(crc ^ *p++) & 0xff];
-	return ~crc;
-}
-
-/* xorshift64*; the state is never 0. */
-static __u64 next_random(struct worker *w)
-{
-	w->random ^= w->random >> 12;
-	w->random ^= w->random << 25;
-	w->random ^= w->random >> 27;
-	return w->random * 0x2545f4914f6cdd1dULL;
-}
-
-static size_t below(struct worker *w, size_t limit)
-{
-	return (next_random(w) >> 16) % limit;
-}
-
 /* Names of very different lengths, the same for an entry at all times. */
 static char *path_of(const struct worker *w, unsigned int entry, char *path)
 {
@@ -175,14 +135,14 @@ static __u64 object_at(const char *path, const struct stat *st)
 		return DIRECTORY;
 	if (S_ISLNK(st->st_mode)) {
 		if (readlink(path, text, sizeof(text) - 1) < 0)
-			die("readlink %s", path);
+			err(1, "readlink %s", path);
 		return strtoull(text, NULL, 10);
 	}
 	if (!st->st_size)
 		return EMPTY_FILE;
 	fd = open(path, O_RDONLY);
 	if (fd < 0)
-		die("open %s", path);
+		err(1, "open %s", path);
 	if (read(fd, &header, sizeof(header)) != sizeof(header))
 		header.object = ABSENT;
 	close(fd);
@@ -196,7 +156,7 @@ static __u64 find_entry(const struct worker *w, unsigned int entry)
 
 	if (lstat(path_of(w, entry, path), &st)) {
 		if (errno != ENOENT)
-			die("stat %s", path);
+			err(1, "stat %s", path);
 		return ABSENT;
 	}
 	return object_at(path, &st);
@@ -209,7 +169,7 @@ static __u32 crc_of(const struct operation *op)
 	struct operation copy = *op;
 
 	copy.crc = 0;
-	return crc32c(0, &copy, sizeof(copy));
+	return crc32c(~0U, &copy, sizeof(copy));
 }
 
 static bool is_valid(const struct operation *op)
@@ -230,7 +190,7 @@ static bool read_ledger(struct worker *w)
 	sprintf(path, "ledger.%u", w->nr);
 	w->fd = open(path, O_RDWR);
 	if (w->fd < 0 && errno != ENOENT)
-		die("open %s", path);
+		err(1, "open %s", path);
 	if (w->fd >= 0 &&
 	    pread(w->fd, &w->ledger, sizeof(w->ledger), 0) == sizeof(w->ledger))
 		return true;
@@ -245,7 +205,7 @@ static void create_ledger(struct worker *w)
 	sprintf(path, "ledger.%u", w->nr);
 	w->fd = open(path, O_RDWR | O_CREAT, 0600);
 	if (w->fd < 0 || ftruncate(w->fd, sizeof(w->ledger)))
-		die("create %s", path);
+		err(1, "create %s", path);
 }
 
 static void write_ledger(struct worker *w, const void *part, size_t len)
@@ -253,7 +213,7 @@ static void write_ledger(struct worker *w, const void *part, size_t len)
 	size_t offset = (const __u8 *)part - (const __u8 *)&w->ledger;
 
 	if (pwrite(w->fd, part, len, offset) != (ssize_t)len)
-		die("write to ledger %u", w->nr);
+		err(1, "write to ledger %u", w->nr);
 }
 
 static void begin(struct worker *w)
@@ -289,7 +249,7 @@ static void finish(struct worker *w, int result)
 	__u32 i;
 
 	if (result && errno != ENOSPC)
-		die("operation %llu of process %u, on %s", l->op.seq, w->nr,
+		err(1, "operation %llu of process %u, on %s", l->op.seq, w->nr,
 		    path_of(w, l->op.change[0].entry, path));
 	if (!result) {
 		l->done = l->op.seq;
@@ -328,7 +288,7 @@ static void settle(struct worker *w)
 static bool done(int result, const char *what)
 {
 	if (result && errno != ENOSPC)
-		die("%s", what);
+		err(1, "%s", what);
 	return !result;
 }
 
@@ -351,10 +311,10 @@ static bool append(int fd, const void *data, size_t len)
 	bool ok;
 
 	if (fcntl(fd, F_SETFL, O_APPEND))
-		die("fcntl");
+		err(1, "fcntl");
 	ok = write_at(fd, data, len, 0);
 	if (fcntl(fd, F_SETFL, 0))
-		die("fcntl");
+		err(1, "fcntl");
 	return ok;
 }
 
@@ -367,7 +327,7 @@ static void grow(struct worker *w, size_t len)
 static void fill(struct worker *w, size_t pos, size_t len)
 {
 	while (len) {
-		__u64 word = next_random(w);
+		__u64 word = next_random(&w->random);
 		size_t n = len < sizeof(word) ? len : sizeof(word);
 
 		memcpy(w->data + pos, &word, n);
@@ -378,7 +338,7 @@ static void fill(struct worker *w, size_t pos, size_t len)
 
 static bool change_written(struct worker *w, int fd, size_t pos, size_t len)
 {
-	bool at_end = below(w, 2);
+	bool at_end = below(&w->random, 2);
 
 	if (at_end)
 		pos = w->len;
@@ -407,7 +367,7 @@ static bool change_blocks(struct worker *w, int fd, size_t pos, size_t len)
 		FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
 		FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	};
-	int mode = modes[below(w, ARRAY_SIZE(modes))];
+	int mode = modes[below(&w->random, ARRAY_SIZE(modes))];
 
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		grow(w, pos + len);
@@ -423,9 +383,9 @@ static size_t choose_size(struct worker *w)
 	static const size_t limits[] = {
 		512, 512, 4096, 4096, 4096, 20000, 20000, 65536, 65536, 300000,
 	};
-	size_t limit = limits[below(w, ARRAY_SIZE(limits))];
+	size_t limit = limits[below(&w->random, ARRAY_SIZE(limits))];
 
-	return 1 + below(w, below(w, 40) ? limit : MAX_SIZE);
+	return 1 + below(&w->random, below(&w->random, 40) ? limit : MAX_SIZE);
 }
 
 static bool change_data(struct worker *w, int fd)
@@ -435,10 +395,10 @@ static bool change_data(struct worker *w, int fd)
 
 	memset(w->data, 0, w->len);
 	w->len = 0;
-	for (i = 1 + below(w, 6); ok && i; i--) {
-		size_t pos = below(w, limit), len = 1 + below(w, limit - pos);
+	for (i = 1 + below(&w->random, 6); ok && i; i--) {
+		size_t pos = below(&w->random, limit), len = 1 + below(&w->random, limit - pos);
 
-		switch (below(w, 4)) {
+		switch (below(&w->random, 4)) {
 		case 0:
 			ok = change_size(w, fd, pos);
 			break;
@@ -463,7 +423,7 @@ static bool write_header(struct worker *w, int fd, __u64 object)
 		.length	= w->len,
 		.worker	= w->nr,
 	};
-	header->crc = crc32c(0, w->data, w->len);
+	header->crc = crc32c(~0U, w->data, w->len);
 	return write_at(fd, header, sizeof(*header), 0);
 }
 
@@ -471,7 +431,7 @@ static int open_temporary(struct worker *w, char *path)
 {
 	int fd;
 
-	if (below(w, 2)) {
+	if (below(&w->random, 2)) {
 		sprintf(path, "tmp/%u", w->nr);
 		fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
 	} else {
@@ -479,7 +439,7 @@ static int open_temporary(struct worker *w, char *path)
 		fd = open("tmp", O_RDWR | O_TMPFILE, 0600);
 	}
 	if (fd < 0 && errno != ENOSPC)
-		die("create a temporary file");
+		err(1, "create a temporary file");
 	return fd;
 }
 
@@ -506,7 +466,7 @@ static unsigned int pick(struct worker *w, bool existing)
 	int tries;
 
 	for (tries = 0; tries < 32; tries++) {
-		unsigned int entry = NR_DIRS + below(w, NR_ENTRIES - NR_DIRS);
+		unsigned int entry = NR_DIRS + below(&w->random, NR_ENTRIES - NR_DIRS);
 
 		if (is_usable(w, entry) && !!w->ledger.table[entry] == existing)
 			return entry;
@@ -519,7 +479,7 @@ static void publish(struct worker *w, int fd, const char *temporary,
 		    __u64 object)
 {
 	/* linkat() replaces nothing. */
-	unsigned int entry = pick(w, *temporary && below(w, 2));
+	unsigned int entry = pick(w, *temporary && below(&w->random, 2));
 	char path[MAX_PATH];
 
 	if (!entry)
@@ -541,22 +501,22 @@ static void do_file(struct worker *w)
 		return;
 	begin(w);
 	object = FIRST_OBJECT + w->ledger.op.seq;
-	if (below(w, 16))
+	if (below(&w->random, 16))
 		ok = change_data(w, fd) && write_header(w, fd, object);
 	else
 		object = EMPTY_FILE;
 	/* Some never get a name. */
-	if (ok && below(w, 8))
+	if (ok && below(&w->random, 8))
 		publish(w, fd, temporary, object);
 	if (*temporary && unlink(temporary) && errno != ENOENT)
-		die("unlink %s", temporary);
+		err(1, "unlink %s", temporary);
 	/* Here files without a name are deleted. */
 	close(fd);
 }
 
 static void do_symlink(struct worker *w)
 {
-	unsigned int entry = pick(w, false), pad = below(w, MAX_TARGET), len;
+	unsigned int entry = pick(w, false), pad = below(&w->random, MAX_TARGET), len;
 	char path[MAX_PATH], target[MAX_TARGET + 64];
 
 	if (!entry)
@@ -585,9 +545,9 @@ static void do_link(struct worker *w)
 
 static void do_rename(struct worker *w)
 {
-	unsigned int from = pick(w, true), to = pick(w, below(w, 2));
+	unsigned int from = pick(w, true), to = pick(w, below(&w->random, 2));
 	char from_path[MAX_PATH], to_path[MAX_PATH];
-	bool exchange = below(w, 2);
+	bool exchange = below(&w->random, 2);
 
 	/* Nothing happens to two names of one file. */
 	if (!from || !to || w->ledger.table[from] == w->ledger.table[to])
@@ -623,7 +583,7 @@ static void do_unlink(struct worker *w)
 /* Make a directory, or remove it with all that is in it. */
 static void do_directory(struct worker *w)
 {
-	unsigned int dir = below(w, NR_DIRS), i;
+	unsigned int dir = below(&w->random, NR_DIRS), i;
 	char path[MAX_PATH];
 
 	if (w->ledger.table[dir]) {
@@ -643,7 +603,7 @@ static void do_directory(struct worker *w)
 /* Move a directory with all that is in it. */
 static void do_move(struct worker *w)
 {
-	unsigned int from = below(w, NR_DIRS), to = below(w, NR_DIRS), i;
+	unsigned int from = below(&w->random, NR_DIRS), to = below(&w->random, NR_DIRS), i;
 	char from_path[MAX_PATH], to_path[MAX_PATH];
 
 	if (!w->ledger.table[from] || w->ledger.table[to])
@@ -677,14 +637,14 @@ static void do_attributes(struct worker *w)
 	if (!entry)
 		return;
 	if (lstat(path_of(w, entry, path), &st))
-		die("stat %s", path);
-	times[1].tv_sec = below(w, OLD_TIMES);
+		err(1, "stat %s", path);
+	times[1].tv_sec = below(&w->random, OLD_TIMES);
 	times[1].tv_nsec = nanoseconds_of(times[1].tv_sec);
 	if (utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW))
-		die("utimensat %s", path);
+		err(1, "utimensat %s", path);
 	if (S_ISREG(st.st_mode) &&
-	    chmod(path, modes[below(w, ARRAY_SIZE(modes))]))
-		die("chmod %s", path);
+	    chmod(path, modes[below(&w->random, ARRAY_SIZE(modes))]))
+		err(1, "chmod %s", path);
 }
 
 static void do_something(struct worker *w)
@@ -695,7 +655,7 @@ static void do_something(struct worker *w)
 		do_unlink, do_unlink, do_directory, do_move, do_attributes,
 	};
 
-	actions[below(w, ARRAY_SIZE(actions))](w);
+	actions[below(&w->random, ARRAY_SIZE(actions))](w);
 }
 
 /* Milliseconds. */
@@ -715,7 +675,7 @@ static void work(__u32 nr, __u64 seed, __u64 until)
 	w.random = ((seed + 1) * 0x9e3779b97f4a7c15ULL) ^ (nr + 1);
 	w.data = calloc(1, MAX_SIZE);
 	if (!w.data)
-		die("no memory");
+		err(1, "no memory");
 	if (!read_ledger(&w))
 		create_ledger(&w);
 	settle(&w);
@@ -729,7 +689,7 @@ static int remove_temporary(const char *path, const struct stat *st, int type,
 			    struct FTW *ftw)
 {
 	if (type == FTW_F && unlink(path))
-		die("unlink %s", path);
+		err(1, "unlink %s", path);
 	return 0;
 }
 
@@ -740,16 +700,16 @@ static int run(__u64 seed, __u64 seconds)
 
 	if ((mkdir("tree", 0700) && errno != EEXIST) ||
 	    (mkdir("tmp", 0700) && errno != EEXIST))
-		die("mkdir");
+		err(1, "mkdir");
 	if (nftw("tmp", remove_temporary, 16, FTW_PHYS))
-		die("read tmp");
+		err(1, "read tmp");
 	printf("seed %llu, %d processes\n", seed, NR_WORKERS);
 	fflush(stdout);
 	for (i = 0; i < NR_WORKERS; i++) {
 		pid_t pid = fork();
 
 		if (pid < 0)
-			die("fork");
+			err(1, "fork");
 		if (!pid)
 			work(i, seed, until);
 	}
@@ -815,9 +775,9 @@ static void check_content(const char *path, void *data, size_t size)
 	if (header->length != size)
 		wrong(path, "was written with %llu bytes, has %zu",
 		      header->length, size);
-	else if (crc != crc32c(0, data, size))
+	else if (crc != crc32c(~0U, data, size))
 		wrong(path, "checksum is 0x%x, expected 0x%x",
-		      crc32c(0, data, size), crc);
+		      crc32c(~0U, data, size), crc);
 }
 
 static void check_attributes(const char *path, const struct stat *st)
@@ -839,7 +799,7 @@ static void check_file(const char *path, const struct stat *st, bool published)
 	char *data = malloc(st->st_size + 1);
 
 	if (!data)
-		die("no memory for %s", path);
+		err(1, "no memory for %s", path);
 	if (published) {
 		found.files++;
 		check_attributes(path, st);
@@ -939,7 +899,7 @@ static int verify(void)
 	__u32 i;
 
 	if (nftw(".", visit, 16, FTW_PHYS))
-		die("walk");
+		err(1, "walk");
 	for (i = 0; i < NR_WORKERS; i++) {
 		struct worker w = { .nr = i };
 
@@ -971,7 +931,7 @@ int main(int argc, char **argv)
 		usage();
 	umask(0);
 	if (chdir(argv[2]))
-		die("%s", argv[2]);
+		err(1, "%s", argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "verify"))
 		return verify();
 	if (argc < 4 || argc > 5 || strcmp(argv[1], "run"))
