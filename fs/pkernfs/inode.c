@@ -63,6 +63,14 @@ void pkernfs_refresh_inode(struct inode *inode)
 		load_attr(inode, &attr);
 }
 
+/* The S_* flags that the VFS has for times, as media/ knows them. */
+static unsigned int times_of(int flags)
+{
+	BUILD_BUG_ON(S_ATIME != PKERNFS_ATIME || S_MTIME != PKERNFS_MTIME ||
+		     S_CTIME != PKERNFS_CTIME);
+	return flags & (S_ATIME | S_MTIME | S_CTIME);
+}
+
 /**
  * pkernfs_change_inode() - change an inode's link count and times on media
  * @tx: the transaction
@@ -76,25 +84,13 @@ int pkernfs_change_inode(struct pkernfs_tx *tx, struct inode *inode, int nlink,
 			 int flags)
 {
 	struct pkernfs_timestamp now = from_timespec(current_time(inode));
-	struct pkernfs_attr attr;
-	int err;
+	const struct pkernfs_attr attr = { .mtime = now, .ctime = now };
+	int err = 0;
 
-	err = pkernfs_inode_read(tx->m, inode->i_ino, &attr);
-	if (err)
-		return err;
-	if (nlink < 0 && attr.nlink < -nlink)
-		return pkernfs_corrupt(tx->m, inode->i_ino, 0,
-				       "%u links, but a name goes", attr.nlink);
-	attr.nlink += nlink;
-	if (!attr.nlink && S_ISDIR(attr.mode) && attr.blocks)
-		return pkernfs_corrupt(tx->m, inode->i_ino, 0,
-				       "empty directory with %llu blocks",
-				       attr.blocks);
-	if (flags & S_MTIME)
-		attr.mtime = now;
-	if (flags & S_CTIME)
-		attr.ctime = now;
-	return pkernfs_inode_write(tx, inode->i_ino, &attr);
+	if (nlink)
+		err = pkernfs_inode_add_links(tx, inode->i_ino, nlink);
+	return err ?: pkernfs_inode_write_times(tx, inode->i_ino, &attr,
+						times_of(flags));
 }
 
 /**
@@ -253,11 +249,17 @@ int pkernfs_create_inode(struct pkernfs_tx *tx, struct inode *inode,
 		return err;
 	inode->i_ino = ino;
 	err = insert_inode_locked(inode);
-	if (!err && target)
-		err = pkernfs_symlink_write(tx, ino, target, strlen(target));
-	if (!err && nlink)
-		err = pkernfs_change_inode(tx, inode, nlink, 0);
-	return err ?: load_inode(inode);
+	if (err)
+		return err;
+	pkernfs_inode_set_new_links(tx, ino, nlink);
+	set_nlink(inode, nlink);
+	inode->i_generation = attr.generation;
+	PKERNFS_I(inode)->btime = inode_get_ctime(inode);
+	set_operations(inode);
+	if (!target)
+		return 0;
+	i_size_write(inode, strlen(target));
+	return pkernfs_symlink_write(tx, ino, target, strlen(target));
 }
 
 /**
@@ -462,7 +464,7 @@ int pkernfs_update_time(struct inode *inode, int flags)
 	inode_update_timestamps(inode, flags);
 	set_times(inode, &attr);
 	err = pkernfs_inode_write_times(&tx, inode->i_ino, &attr,
-					flags == S_ATIME);
+					times_of(flags));
 	return pkernfs_tx_end(&tx, err);
 }
 

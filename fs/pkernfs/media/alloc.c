@@ -4,6 +4,7 @@
  * bitmaps and is held for the search and the change of a few words.
  */
 #include <linux/bitops.h>
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/error-injection.h>
@@ -251,7 +252,9 @@ bool pkernfs_is_allocated(const struct pkernfs_media *m,
 {
 	const struct pkernfs_zone *zone = &m->zone[id];
 
-	return n < zone->count && find_bit(m, zone, n, n + 1, true) == n;
+	return n < zone->count &&
+	       le64_to_cpu(READ_ONCE(*bitmap_word(m, zone, n))) &
+	       BIT_ULL(n % WORD_BITS);
 }
 
 /**

@@ -16,6 +16,12 @@
 
 #include "internal.h"
 
+/*
+ * A leaf gets a name only if it has no more bytes then: a search goes through all
+ * of it, so half as many names are worth the rest of the block.
+ */
+#define MAX_FILL	(PKERNFS_BLOCK_SIZE / 2)
+
 #define MIN_RECORD	ALIGN(sizeof(struct pkernfs_dirent) + 1, 8)
 #define MAX_RECORDS	((PKERNFS_BLOCK_SIZE - sizeof(struct pkernfs_dir_leaf)) / \
 			 MIN_RECORD)
@@ -35,8 +41,7 @@ struct dir_walk {
 
 /* What a search of a leaf finds out. */
 struct dir_search {
-	struct pkernfs_dirent *found;	/* where the search ended; NULL: nowhere */
-	u32 dead;		/* bytes of removed names passed by */
+	struct pkernfs_dirent *found;	/* NULL: there is no such name */
 	bool collides;		/* another name has the same hash */
 };
 
@@ -222,9 +227,7 @@ static int search_leaf(const struct dir_walk *w, const char *name, u32 len,
 		size = record_size(w, pos);
 		if (!size)
 			return invalid_record(w, pos);
-		if (!d->ino)
-			s->dead += size;
-		if (!d->ino || le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT != w->hash)
+		if (le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT != w->hash || !d->ino)
 			continue;
 		if (!is_record(w, d))
 			return invalid_record(w, pos);
@@ -395,7 +398,7 @@ static int find_depth(const struct dir_walk *w, u32 size, u32 *depth)
 			if (d->ino && shared_bits(w, d) >= *depth)
 				used += le16_to_cpu(d->size);
 		}
-		if (err || used <= PKERNFS_BLOCK_SIZE)
+		if (err || used <= MAX_FILL)
 			return err;
 	}
 	return -ENOSPC;
@@ -526,7 +529,21 @@ static int split_leaf(struct pkernfs_tx *tx, const struct dir_walk *w, u32 size)
 	return err ?: pkernfs_inode_add_blocks(tx, w->inode, (s64)t.blocks - 1);
 }
 
-/* Close the gaps that removed names left. */
+/* How many bytes of the leaf removed names take. */
+static int count_dead(const struct dir_walk *w, u32 *dead)
+{
+	struct pkernfs_dirent *d = NULL;
+	int err = 0;
+
+	*dead = 0;
+	while ((d = next_record(w, d, &err))) {
+		if (!d->ino)
+			*dead += le16_to_cpu(d->size);
+	}
+	return err;
+}
+
+/* Close the gaps that removed names left. The records have been checked. */
 static int compact_leaf(struct pkernfs_tx *tx, struct dir_walk *w)
 {
 	struct pkernfs_dirent *d = NULL;
@@ -551,14 +568,17 @@ static int compact_leaf(struct pkernfs_tx *tx, struct dir_walk *w)
 }
 
 /* Make room for @size bytes in the leaf; -EAGAIN when another one is next. */
-static int make_room(struct pkernfs_tx *tx, struct dir_walk *w,
-		     const struct dir_search *s, u32 size)
+static int make_room(struct pkernfs_tx *tx, struct dir_walk *w, u32 size)
 {
+	u32 dead;
 	int err;
 
-	if (size <= PKERNFS_BLOCK_SIZE - w->used)
+	if (w->used + size <= MAX_FILL)
 		return 0;
-	if (size <= PKERNFS_BLOCK_SIZE - w->used + s->dead)
+	err = count_dead(w, &dead);
+	if (err)
+		return err;
+	if (w->used + size <= MAX_FILL + dead)
 		return compact_leaf(tx, w);
 	err = split_leaf(tx, w, size);
 	return err ?: -EAGAIN;
@@ -619,8 +639,7 @@ static int try_add(struct pkernfs_tx *tx, u32 dir, const char *name, u32 len,
 		err = add_leaf(tx, &w);
 		return err ?: -EAGAIN;
 	}
-	err = make_room(tx, &w, &s,
-			ALIGN(sizeof(struct pkernfs_dirent) + len, 8));
+	err = make_room(tx, &w, ALIGN(sizeof(struct pkernfs_dirent) + len, 8));
 	if (!err)
 		err = append(tx, &w, choose_key(&w, &s), name, len, entry);
 	return err ?: add_names(tx, w.inode, 1);
@@ -658,19 +677,32 @@ int pkernfs_dir_add(struct pkernfs_tx *tx, u32 dir, const char *name, u32 len,
 	return err;
 }
 
-/* Is there a name in the leaf, or something that is none? */
-static bool has_names(const struct dir_walk *w)
+/* Is there a name, or something that is none, in the leaf from @pos to @end? */
+static bool has_names(const struct dir_walk *w, u32 pos, u32 end)
 {
 	const struct pkernfs_dirent *d;
-	u32 pos, size;
+	u32 size;
 
-	for (pos = sizeof(*w->leaf); pos < w->used; pos += size) {
+	for (; pos < end; pos += size) {
 		d = (void *)w->leaf + pos;
 		size = record_size(w, pos);
 		if (!size || d->ino)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Is the leaf without names when @removed is? Names mostly go in the order in which
+ * they came, or against it: then one is found at once behind it, or at the begin.
+ */
+static bool becomes_empty(const struct dir_walk *w,
+			  const struct pkernfs_dirent *removed)
+{
+	u32 pos = (void *)removed - (void *)w->leaf;
+
+	return !has_names(w, pos, w->used) &&
+	       !has_names(w, sizeof(*w->leaf), pos);
 }
 
 /* Free a leaf without names, and each index that is empty without it. */
@@ -721,7 +753,7 @@ int pkernfs_dir_remove(struct pkernfs_tx *tx, u32 dir, const char *name,
 	err = find_existing(&w, tx->m, dir, name, len, &s);
 	if (!err)
 		err = pkernfs_tx_set_le32(tx, &s.found->ino, 0);
-	if (!err && !has_names(&w))
+	if (!err && becomes_empty(&w, s.found))
 		err = free_leaf(tx, &w);
 	return err ?: add_names(tx, w.inode, -1);
 }
@@ -797,6 +829,16 @@ static int sort_leaf(const struct dir_walk *w, u64 from, u16 *order, u32 *n)
 	return err;
 }
 
+/* There is neither '/' nor NUL in a name. */
+static bool is_name(const char *name, u32 len)
+{
+	for (; len; len--, name++) {
+		if (*name == '/' || !*name)
+			return false;
+	}
+	return true;
+}
+
 /* Hand a leaf's names to the actor. Return: 1 when it has enough. */
 static int emit_leaf(const struct dir_walk *w, u64 from, pkernfs_dir_actor actor,
 		     void *context)
@@ -812,8 +854,7 @@ static int emit_leaf(const struct dir_walk *w, u64 from, pkernfs_dir_actor actor
 		return err;
 	for (i = 0; i < n; i++) {
 		d = (void *)w->leaf + order[i];
-		if (memchr(d->name, '/', d->name_len) ||
-		    memchr(d->name, '\0', d->name_len))
+		if (!is_name(d->name, d->name_len))
 			return pkernfs_corrupt(w->m, w->dir,
 					       pkernfs_offset(w->m, d),
 					       "directory has a name with '/' or NUL");

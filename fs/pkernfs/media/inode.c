@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The inode table. */
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/limits.h>
@@ -10,6 +11,9 @@
 #include "internal.h"
 
 #define MAX_FILE_SIZE	(PKERNFS_MAX_FILE_PAGES << PKERNFS_BLOCK_SHIFT)
+
+/* A bit for each type of inode. */
+#define TYPE(mode)	BIT_ULL((mode) >> 12)
 
 static struct pkernfs_timestamp time_from_media(const struct pkernfs_time *t)
 {
@@ -68,11 +72,11 @@ void pkernfs_inode_fill(struct pkernfs_inode *inode,
  */
 bool pkernfs_is_type(u32 mode)
 {
-	if (mode > U16_MAX)
-		return false;
-	return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) ||
-	       S_ISCHR(mode) || S_ISBLK(mode) || S_ISFIFO(mode) ||
-	       S_ISSOCK(mode);
+	const u64 types = TYPE(S_IFREG) | TYPE(S_IFDIR) | TYPE(S_IFLNK) |
+			  TYPE(S_IFCHR) | TYPE(S_IFBLK) | TYPE(S_IFIFO) |
+			  TYPE(S_IFSOCK);
+
+	return mode <= U16_MAX && types & TYPE(mode);
 }
 
 /* What is wrong with the inode, NULL if nothing. */
@@ -170,14 +174,15 @@ int pkernfs_inode_get(struct pkernfs_media *m, u32 ino, u32 type,
 /**
  * pkernfs_inode_create() - allocate and fill an inode
  * @tx: the transaction, which makes the inode reachable by a name or as orphan
- * @attr: what it becomes; generation and blocks are not used
+ * @attr: what it becomes; the generation is set here, blocks are not used
  * @ino: set to its number
  *
  * Return: 0, -ENOSPC when all inodes are in use, -EFBIG.
  */
-int pkernfs_inode_create(struct pkernfs_tx *tx, const struct pkernfs_attr *attr,
+int pkernfs_inode_create(struct pkernfs_tx *tx, struct pkernfs_attr *attr,
 			 u32 *ino)
 {
+	struct pkernfs_inode *inode;
 	u64 n, got;
 	int err;
 
@@ -185,7 +190,9 @@ int pkernfs_inode_create(struct pkernfs_tx *tx, const struct pkernfs_attr *attr,
 	if (err)
 		return err;
 	*ino = n + 1;
-	pkernfs_inode_fill(pkernfs_inode(tx->m, *ino), attr);
+	inode = pkernfs_inode(tx->m, *ino);
+	pkernfs_inode_fill(inode, attr);
+	attr->generation = le32_to_cpu(inode->generation);
 	return 0;
 }
 
@@ -234,12 +241,22 @@ int pkernfs_inode_write(struct pkernfs_tx *tx, u32 ino,
 	return err;
 }
 
+static int write_time(struct pkernfs_tx *tx, struct pkernfs_time *time,
+		      const struct pkernfs_timestamp *t)
+{
+	int err = pkernfs_tx_save(tx, time, sizeof(*time));
+
+	if (!err)
+		*time = time_to_media(t);
+	return err;
+}
+
 /**
- * pkernfs_inode_write_times() - change an inode's atime, mtime and ctime
+ * pkernfs_inode_write_times() - change an inode's atime, mtime, ctime
  * @tx: the transaction
  * @ino: inode number
  * @attr: the times; the rest is not used
- * @atime_only: leave mtime and ctime alone
+ * @which: PKERNFS_ATIME, PKERNFS_MTIME, PKERNFS_CTIME: which of them
  *
  * Needs no lock: of two callers at once, either one's times remain. If one of them
  * is interrupted, the other one's may be undone with it.
@@ -247,23 +264,67 @@ int pkernfs_inode_write(struct pkernfs_tx *tx, u32 ino,
  * Return: 0, -ESTALE, -EFBIG, -EUCLEAN.
  */
 int pkernfs_inode_write_times(struct pkernfs_tx *tx, u32 ino,
-			      const struct pkernfs_attr *attr, bool atime_only)
+			      const struct pkernfs_attr *attr,
+			      unsigned int which)
 {
 	struct pkernfs_inode *inode;
 	int err;
 
 	err = pkernfs_inode_get(tx->m, ino, 0, &inode);
-	if (!err)
-		err = pkernfs_tx_save(tx, &inode->atime, (atime_only ? 1 : 3) *
-				      sizeof(inode->atime));
+	if (!err && which & PKERNFS_ATIME)
+		err = write_time(tx, &inode->atime, &attr->atime);
+	if (!err && which & PKERNFS_MTIME)
+		err = write_time(tx, &inode->mtime, &attr->mtime);
+	if (!err && which & PKERNFS_CTIME)
+		err = write_time(tx, &inode->ctime, &attr->ctime);
+	return err;
+}
+
+/**
+ * pkernfs_inode_add_links() - count links that an inode gets or loses
+ * @tx: the transaction
+ * @ino: inode number
+ * @count: how many, negative for links that go
+ *
+ * The caller excludes other changes of the inode, but for those of its map,
+ * until the transaction ends.
+ *
+ * Return: 0; -ESTALE; -EFBIG; -EUCLEAN, also when there are not as many links, or
+ * when a directory that still has blocks would lose the last one.
+ */
+int pkernfs_inode_add_links(struct pkernfs_tx *tx, u32 ino, int count)
+{
+	struct pkernfs_inode *inode;
+	s64 links;
+	int err;
+
+	err = pkernfs_inode_get(tx->m, ino, 0, &inode);
 	if (err)
 		return err;
-	inode->atime = time_to_media(&attr->atime);
-	if (atime_only)
-		return 0;
-	inode->mtime = time_to_media(&attr->mtime);
-	inode->ctime = time_to_media(&attr->ctime);
-	return 0;
+	links = (s64)le32_to_cpu(inode->nlink) + count;
+	if (links < 0 || links > U32_MAX)
+		return pkernfs_corrupt(tx->m, ino, pkernfs_offset(tx->m, inode),
+				       "%u links, to which %d are to be added",
+				       le32_to_cpu(inode->nlink), count);
+	if (!links && S_ISDIR(le16_to_cpu(inode->mode)) && inode->blocks)
+		return pkernfs_corrupt(tx->m, ino, pkernfs_offset(tx->m, inode),
+				       "empty directory with %llu blocks",
+				       le64_to_cpu(inode->blocks));
+	return pkernfs_tx_set_le32(tx, &inode->nlink, links);
+}
+
+/**
+ * pkernfs_inode_set_new_links() - give links to an inode that has none
+ * @tx: the transaction
+ * @ino: inode number, from pkernfs_inode_create() in the same transaction
+ * @nlink: how many
+ *
+ * Nothing leads to the inode before the transaction is committed, so there is
+ * nothing to be saved.
+ */
+void pkernfs_inode_set_new_links(struct pkernfs_tx *tx, u32 ino, u32 nlink)
+{
+	WRITE_ONCE(pkernfs_inode(tx->m, ino)->nlink, cpu_to_le32(nlink));
 }
 
 /**

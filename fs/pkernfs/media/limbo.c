@@ -45,7 +45,7 @@ u64 pkernfs_limbo_page(const struct pkernfs_media *m, enum pkernfs_zone_id id,
 
 static int create(struct pkernfs_tx *tx)
 {
-	const struct pkernfs_attr attr = { .mode = S_IFREG };
+	struct pkernfs_attr attr = { .mode = S_IFREG };
 	u32 ino;
 	int err;
 

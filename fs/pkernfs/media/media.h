@@ -157,6 +157,11 @@ struct pkernfs_check_result {
 
 /* The part of the region that holds both superblocks. */
 #define PKERNFS_HEADER_SIZE	(PKERNFS_SB_BACKUP_OFFSET + PKERNFS_BLOCK_SIZE)
+/* For pkernfs_inode_write_times(). */
+#define PKERNFS_ATIME		0x1
+#define PKERNFS_MTIME		0x2
+#define PKERNFS_CTIME		0x4
+
 
 /* superblock.c */
 __printf(3, 4)
@@ -204,12 +209,15 @@ bool pkernfs_is_allocated(const struct pkernfs_media *m,
 /* inode.c */
 int pkernfs_inode_read(struct pkernfs_media *m, u32 ino,
 		       struct pkernfs_attr *attr);
-int pkernfs_inode_create(struct pkernfs_tx *tx, const struct pkernfs_attr *attr,
+int pkernfs_inode_create(struct pkernfs_tx *tx, struct pkernfs_attr *attr,
 			 u32 *ino);
 int pkernfs_inode_write(struct pkernfs_tx *tx, u32 ino,
 			const struct pkernfs_attr *attr);
 int pkernfs_inode_write_times(struct pkernfs_tx *tx, u32 ino,
-			      const struct pkernfs_attr *attr, bool atime_only);
+			      const struct pkernfs_attr *attr,
+			      unsigned int which);
+int pkernfs_inode_add_links(struct pkernfs_tx *tx, u32 ino, int count);
+void pkernfs_inode_set_new_links(struct pkernfs_tx *tx, u32 ino, u32 nlink);
 u64 pkernfs_inode_blocks(const struct pkernfs_media *m, u32 ino);
 int pkernfs_inode_free(struct pkernfs_tx *tx, u32 ino);
 

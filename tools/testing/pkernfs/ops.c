@@ -36,27 +36,25 @@ static int finish(struct pkernfs_tx *tx, int err)
 /* A name in @dir came or went, and with it @subdirs subdirectories. */
 static int touch_dir(struct fs *fs, struct pkernfs_tx *tx, u32 dir, int subdirs)
 {
-	struct pkernfs_attr attr;
-	int err = pkernfs_inode_read(&fs->m, dir, &attr);
+	struct pkernfs_attr attr = { .mtime = now(fs), .ctime = now(fs) };
+	int err = 0;
 
-	if (err)
-		return err;
-	attr.nlink += subdirs;
-	attr.mtime = now(fs);
-	attr.ctime = now(fs);
-	return pkernfs_inode_write(tx, dir, &attr);
+	if (subdirs)
+		err = pkernfs_inode_add_links(tx, dir, subdirs);
+	return err ?: pkernfs_inode_write_times(tx, dir, &attr,
+						PKERNFS_MTIME | PKERNFS_CTIME);
 }
 
 static int change_nlink(struct fs *fs, struct pkernfs_tx *tx, u32 ino, int by)
 {
-	struct pkernfs_attr attr;
-	int err = pkernfs_inode_read(&fs->m, ino, &attr);
+	struct pkernfs_attr attr = { .ctime = now(fs) };
+	int err;
 
-	if (err)
-		return err;
-	attr.nlink += by;
-	attr.ctime = now(fs);
-	err = pkernfs_inode_write(tx, ino, &attr);
+	err = pkernfs_inode_add_links(tx, ino, by);
+	if (!err)
+		err = pkernfs_inode_write_times(tx, ino, &attr, PKERNFS_CTIME);
+	if (!err)
+		err = pkernfs_inode_read(&fs->m, ino, &attr);
 	if (!err && !attr.nlink)
 		err = pkernfs_orphan_add(tx, ino);
 	return err;
@@ -67,7 +65,6 @@ static int new_inode(struct fs *fs, struct pkernfs_tx *tx, u32 dir, u16 mode,
 {
 	struct pkernfs_attr attr = {
 		.mode	= mode,
-		.nlink	= nlink,
 		.rdev	= rdev,
 		.atime	= now(fs),
 		.mtime	= now(fs),
@@ -75,8 +72,11 @@ static int new_inode(struct fs *fs, struct pkernfs_tx *tx, u32 dir, u16 mode,
 		.btime	= now(fs),
 		.parent	= S_ISDIR(mode) ? dir : 0,
 	};
+	int err = pkernfs_inode_create(tx, &attr, ino);
 
-	return pkernfs_inode_create(tx, &attr, ino);
+	if (!err)
+		pkernfs_inode_set_new_links(tx, *ino, nlink);
+	return err;
 }
 
 static int create(struct fs *fs, u32 dir, const char *name, u16 mode, u32 rdev,
@@ -360,7 +360,10 @@ int op_touch(struct fs *fs, u32 ino, bool atime_only)
 	err = pkernfs_tx_begin(&fs->m, &tx);
 	if (err)
 		return err;
-	err = pkernfs_inode_write_times(&tx, ino, &attr, atime_only);
+	err = pkernfs_inode_write_times(&tx, ino, &attr, atime_only ?
+					PKERNFS_ATIME :
+					PKERNFS_ATIME | PKERNFS_MTIME |
+					PKERNFS_CTIME);
 	return finish(&tx, err);
 }
 
