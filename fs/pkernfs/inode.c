@@ -169,10 +169,6 @@ static int load_inode(struct inode *inode)
 	inode->i_rdev = new_decode_dev(attr.rdev);
 	i_uid_write(inode, attr.uid);
 	i_gid_write(inode, attr.gid);
-	if (!uid_valid(inode->i_uid) || !gid_valid(inode->i_gid))
-		return pkernfs_corrupt(pkernfs_media(inode->i_sb), inode->i_ino, 0,
-				       "owner %u:%u is no user and group",
-				       attr.uid, attr.gid);
 	PKERNFS_I(inode)->btime = to_timespec(&attr.btime);
 	load_attr(inode, &attr);
 	set_operations(inode);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* dump.pkernfs: print what an image holds. */
 #include <ctype.h>
+#include <err.h>
 #include <errno.h>
 #include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +176,7 @@ static void print_inode(struct pkernfs_media *m, u32 ino)
 
 	if (pkernfs_inode_read(m, ino, &a)) {
 		printf("  inode %u cannot be read\n", ino);
+		damaged = true;
 		return;
 	}
 	printf("  inode %u: mode 0%06o nlink %u uid %u gid %u", ino, a.mode,
@@ -243,11 +246,11 @@ static void print_tree(struct pkernfs_media *m)
 	};
 	u32 i;
 
+	if (!tree.dirs || !tree.seen)
+		err(EXIT_FAILURE, "tree of %llu inodes", count - 1);
 	printf("tree\n");
-	if (tree.dirs && tree.seen) {
-		tree.dirs[tree.nr_dirs++] = PKERNFS_ROOT_INO;
-		tree.seen[PKERNFS_ROOT_INO] = 1;
-	}
+	tree.dirs[tree.nr_dirs++] = PKERNFS_ROOT_INO;
+	tree.seen[PKERNFS_ROOT_INO] = 1;
 	for (i = 0; i < tree.nr_dirs; i++) {
 		printf("  directory %u\n", tree.dirs[i]);
 		pkernfs_dir_iterate(m, tree.dirs[i], 0, print_name, &tree);
@@ -266,7 +269,7 @@ static int usage(const char *name)
 static int dump(struct pkernfs_media *m, const char *path, u32 ino)
 {
 	struct pkernfs_message why;
-	int err;
+	int ret;
 
 	if (pkernfs_sb_read(m, &why)) {
 		fprintf(stderr, "%s: %s\n", path, why.text);
@@ -276,9 +279,9 @@ static int dump(struct pkernfs_media *m, const char *path, u32 ino)
 		print_superblock(m);
 		print_journal(m);
 	}
-	err = pkernfs_recover(m);
-	if (err) {
-		fprintf(stderr, "%s: journal: %s\n", path, strerror(-err));
+	ret = pkernfs_recover(m);
+	if (ret) {
+		fprintf(stderr, "%s: journal: %s\n", path, strerror(-ret));
 		return EXIT_FAILURE;
 	}
 	if (ino) {
@@ -295,26 +298,26 @@ static int dump(struct pkernfs_media *m, const char *path, u32 ino)
 int main(int argc, char **argv)
 {
 	struct pkernfs_media m;
-	u32 ino = 0;
-	int c, err;
+	unsigned long long ino = 0;
+	int c, ret;
 
 	while ((c = getopt(argc, argv, "i:")) != -1) {
 		if (c != 'i')
 			return usage(argv[0]);
-		ino = strtoul(optarg, NULL, 0);
-		if (!ino)
+		ino = strtoull(optarg, NULL, 0);
+		if (!ino || ino > U32_MAX)
 			return usage(argv[0]);
 	}
 	if (optind != argc - 1)
 		return usage(argv[0]);
 
-	err = image_open(&m, argv[optind], false);
-	if (err) {
-		fprintf(stderr, "%s: %s\n", argv[optind], strerror(-err));
+	ret = image_open(&m, argv[optind], false);
+	if (ret) {
+		fprintf(stderr, "%s: %s\n", argv[optind], strerror(-ret));
 		return EXIT_FAILURE;
 	}
 	m.report = report;
-	err = dump(&m, argv[optind], ino);
+	ret = dump(&m, argv[optind], ino);
 	image_close(&m);
-	return err;
+	return ret;
 }

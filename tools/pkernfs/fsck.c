@@ -24,11 +24,30 @@ static void report(struct pkernfs_media *m, u32 ino, u64 offset,
 		printf("at 0x%llx: %s\n", offset, text);
 }
 
+/* One copy of the superblock is enough to get the other one back. */
+static int read_superblock(struct pkernfs_media *m, const char *path, bool repair,
+			   bool *repaired, struct pkernfs_message *why)
+{
+	int err = pkernfs_sb_read(m, why);
+
+	*repaired = false;
+	if (err != -EUCLEAN || !repair)
+		return err;
+	printf("%s: %s\n", path, why->text);
+	err = pkernfs_sb_repair(m, why);
+	if (err)
+		return err;
+	printf("%s: superblock restored from its other copy\n", path);
+	*repaired = true;
+	return pkernfs_sb_read(m, why);
+}
+
 /* The same as a mount does first: end what was interrupted. */
-static int open_region(struct pkernfs_media *m, const char *path)
+static int open_region(struct pkernfs_media *m, const char *path, bool repair,
+		       bool *repaired)
 {
 	struct pkernfs_message why;
-	int err = pkernfs_sb_read(m, &why);
+	int err = read_superblock(m, path, repair, repaired, &why);
 
 	if (err) {
 		printf("%s: %s\n", path, why.text);
@@ -81,9 +100,9 @@ static int usage(const char *name)
 
 int main(int argc, char **argv)
 {
+	bool repair = false, repaired;
 	struct pkernfs_media m;
-	bool repair = false;
-	int c, err;
+	int c, err, status;
 
 	while ((c = getopt(argc, argv, "anpy")) != -1) {
 		switch (c) {
@@ -108,11 +127,16 @@ int main(int argc, char **argv)
 		return FSCK_ERROR;
 	}
 	m.report = report;
-	err = open_region(&m, argv[optind]);
-	if (!err) {
-		err = check(&m, argv[optind], repair);
+	status = open_region(&m, argv[optind], repair, &repaired);
+	if (!status) {
+		status = check(&m, argv[optind], repair);
 		pkernfs_release(&m);
+		if (!status && repaired)
+			status = FSCK_CORRECTED;
 	}
-	image_close(&m);
-	return err;
+	err = image_close(&m);
+	if (!err)
+		return status;
+	fprintf(stderr, "%s: %s\n", argv[optind], strerror(-err));
+	return FSCK_ERROR;
 }

@@ -61,10 +61,15 @@ close:
 }
 
 /**
- * image_close() - unmap an image
+ * image_close() - write an image back and unmap it
  * @m: the region
+ *
+ * Return: 0 or a negative errno: then changes may be lost.
  */
-void image_close(struct pkernfs_media *m)
+int image_close(struct pkernfs_media *m)
 {
+	int err = msync(m->base, m->size, MS_SYNC) ? -errno : 0;
+
 	munmap(m->base, m->size);
+	return err;
 }

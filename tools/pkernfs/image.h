@@ -6,6 +6,6 @@
 #include "media.h"
 
 int image_open(struct pkernfs_media *m, const char *path, bool writable);
-void image_close(struct pkernfs_media *m);
+int image_close(struct pkernfs_media *m);
 
 #endif /* _IMAGE_H */

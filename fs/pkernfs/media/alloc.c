@@ -8,7 +8,6 @@
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/error-injection.h>
-#include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -42,19 +41,40 @@ static u64 find_bit(const struct pkernfs_media *m,
 	return end;
 }
 
-/* Search from where the last search ended: what is before it is mostly full. */
-static u64 find_free(const struct pkernfs_media *m,
-		     const struct pkernfs_zone *zone)
+/* How many of @count blocks from @n on are before one with a bad page. */
+static u64 count_good(const struct pkernfs_media *m, enum pkernfs_zone_id id,
+		      u64 n, u64 count)
 {
-	u64 bit;
+	u32 shift = m->zone[id].shift;
+
+	return pkernfs_good_size(m, pkernfs_block_offset(m, id, n),
+				 count << shift) >> shift;
+}
+
+/* The first block of [@n, @end) that is free and good; @end if there is none. */
+static u64 find_usable(const struct pkernfs_media *m, enum pkernfs_zone_id id,
+		       u64 n, u64 end)
+{
+	for (;; n++) {
+		n = find_bit(m, &m->zone[id], n, end, false);
+		if (n == end || count_good(m, id, n, 1))
+			return n;
+	}
+}
+
+/* Search from where the last search ended: what is before it is mostly full. */
+static u64 find_free(const struct pkernfs_media *m, enum pkernfs_zone_id id)
+{
+	const struct pkernfs_zone *zone = &m->zone[id];
+	u64 n;
 
 	if (!zone->free)
 		return zone->count;
-	bit = find_bit(m, zone, zone->hint, zone->count, false);
-	if (bit < zone->count)
-		return bit;
-	bit = find_bit(m, zone, 0, zone->hint, false);
-	return bit < zone->hint ? bit : zone->count;
+	n = find_usable(m, id, zone->hint, zone->count);
+	if (n < zone->count)
+		return n;
+	n = find_usable(m, id, 0, zone->hint);
+	return n < zone->hint ? n : zone->count;
 }
 
 /**
@@ -107,7 +127,7 @@ static int take_run(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 first,
  * @got: set to the number of blocks, from 1 to @want
  *
  * The blocks hold what their last user left in them: the caller fills them
- * before anything points to them.
+ * before anything points to them. None has a bad page.
  *
  * Return: 0, -ENOSPC when the zone is full, -EFBIG when the transaction is too
  * large.
@@ -121,11 +141,12 @@ int pkernfs_alloc(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 want,
 	u64 bit, end;
 
 	spin_lock(&m->alloc_lock);
-	bit = find_free(m, zone);
+	bit = find_free(m, id);
 	if (bit == zone->count)
 		goto unlock;
-	end = bit + min3(want, zone->count - bit, (u64)U32_MAX);
+	end = bit + min3(want, zone->count - bit, PKERNFS_MAX_RUN);
 	end = find_bit(m, zone, bit, end, true);
+	end = bit + count_good(m, id, bit, end - bit);
 	err = take_run(tx, id, bit, end - bit);
 	if (err)
 		goto unlock;
@@ -138,88 +159,62 @@ unlock:
 }
 ALLOW_ERROR_INJECTION(pkernfs_alloc, ERRNO);
 
-/**
- * pkernfs_alloc_block() - allocate a certain block
- * @tx: the transaction
- * @id: the zone
- * @n: number of the block, inside the zone
- *
- * Return: 0, -EEXIST when it is in use, -EFBIG when the transaction is too large.
- */
-int pkernfs_alloc_block(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n)
-{
-	struct pkernfs_media *m = tx->m;
-	struct pkernfs_zone *zone = &m->zone[id];
-	int err = -EEXIST;
-
-	spin_lock(&m->alloc_lock);
-	if (find_bit(m, zone, n, n + 1, false) == n)
-		err = take_run(tx, id, n, 1);
-	spin_unlock(&m->alloc_lock);
-	return err;
-}
-
 static bool is_freed(const struct pkernfs_slot_state *state,
-		     enum pkernfs_zone_id id, u64 first, u32 count)
+		     enum pkernfs_zone_id id, u64 n)
 {
 	const struct pkernfs_run *run = state->frees;
 	u32 i;
 
 	for (i = 0; i < state->nr_frees; i++, run++) {
-		if (run->zone == id && first < run->first + run->count &&
-		    run->first < first + count)
+		if (run->zone == id && n >= run->first &&
+		    n - run->first < run->count)
 			return true;
 	}
 	return false;
 }
 
 static bool extend_last_run(struct pkernfs_slot_state *state,
-			    enum pkernfs_zone_id id, u64 first, u32 count)
+			    enum pkernfs_zone_id id, u64 n)
 {
 	struct pkernfs_run *last;
 
 	if (!state->nr_frees)
 		return false;
 	last = &state->frees[state->nr_frees - 1];
-	if (last->zone != id || last->first + last->count != first ||
-	    count > U32_MAX - last->count)
+	if (last->zone != id || last->first + last->count != n ||
+	    last->count == PKERNFS_MAX_RUN)
 		return false;
-	last->count += count;
+	last->count++;
 	return true;
 }
 
 /**
- * pkernfs_free() - free a run of blocks
+ * pkernfs_free() - free a block
  * @tx: the transaction
  * @id: the zone
- * @first: number of the first block
- * @count: how many
+ * @n: number of the block; any value
  *
- * They become free when the transaction is committed.
+ * It becomes free when the transaction is committed.
  *
- * Return: 0, -EFBIG when the transaction frees too much, -EUCLEAN when they are
- * not in use.
+ * Return: 0, -EFBIG when the transaction frees too much, -EUCLEAN when it is not
+ * in use.
  */
-int pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 first,
-		 u32 count)
+int pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n)
 {
-	const struct pkernfs_zone *zone = &tx->m->zone[id];
 	struct pkernfs_slot_state *state = tx->state;
 
-	if (count > zone->count || first > zone->count - count ||
-	    find_bit(tx->m, zone, first, first + count, false) < first + count ||
-	    is_freed(state, id, first, count))
-		return pkernfs_corrupt(tx->m, 0, zone->bitmap + first / 8,
-				       "%u blocks from %llu on in zone %d are to be freed, but not in use",
-				       count, first, id);
+	if (!pkernfs_is_allocated(tx->m, id, n) || is_freed(state, id, n))
+		return pkernfs_corrupt(tx->m, 0, tx->m->zone[id].bitmap + n / 8,
+				       "block %llu of zone %d is to be freed, but not in use",
+				       n, id);
 
-	if (extend_last_run(state, id, first, count))
+	if (extend_last_run(state, id, n))
 		return 0;
 	if (state->nr_frees == PKERNFS_TX_MAX_FREES)
 		return -EFBIG;
 	state->frees[state->nr_frees++] = (struct pkernfs_run) {
-		.first	= first,
-		.count	= count,
+		.first	= n,
+		.count	= 1,
 		.zone	= id,
 	};
 	return 0;
@@ -232,11 +227,13 @@ ALLOW_ERROR_INJECTION(pkernfs_free, ERRNO);
  * @id: the zone
  *
  * Return: blocks, or inodes for PKERNFS_ZONE_INODES; what open transactions
- * allocated is not free.
+ * allocated is not free, nor is a block with a bad page.
  */
 u64 pkernfs_free_count(const struct pkernfs_media *m, enum pkernfs_zone_id id)
 {
-	return READ_ONCE(m->zone[id].free);
+	u64 free = READ_ONCE(m->zone[id].free);
+
+	return free - min(free, pkernfs_bad_count_free(m, id));
 }
 
 /**
@@ -288,7 +285,7 @@ int pkernfs_meta_free(struct pkernfs_tx *tx, u64 offset)
 {
 	return pkernfs_free(tx, PKERNFS_ZONE_META,
 			    pkernfs_block_number(tx->m, PKERNFS_ZONE_META,
-						 offset), 1);
+						 offset));
 }
 
 static void zone_init(struct pkernfs_media *m, enum pkernfs_zone_id id,

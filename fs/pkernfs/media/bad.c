@@ -4,13 +4,13 @@
  * damaged. They are listed on media, since the next kernel knows nothing of what
  * was reported to this one, and must not touch them either.
  *
- * A block with a bad page is busy for ever: when its file gives it up it goes to
- * limbo, and is never reused. One that was free goes there at once. What else is
- * in the block can be used as before.
+ * A block with a bad page that is free is passed over when blocks are allocated,
+ * and not counted. What else is in a block that is in use can be used as before.
  */
 #include <asm/barrier.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
 
 #include "internal.h"
@@ -64,7 +64,43 @@ u64 pkernfs_good_size(const struct pkernfs_media *m, u64 offset, u64 size)
 	return size;
 }
 
-/* Limbo is locked, and so the list. */
+static u64 block_of(const struct pkernfs_media *m, enum pkernfs_zone_id id,
+		    u32 i)
+{
+	u64 page = le64_to_cpu(READ_ONCE(pkernfs_journal_head(m)->bad[i]));
+	const struct pkernfs_zone *zone = &m->zone[id];
+
+	return page < zone->start ? U64_MAX : (page - zone->start) >> zone->shift;
+}
+
+/**
+ * pkernfs_bad_count_free() - how many blocks are free but have bad pages
+ * @m: the region
+ * @id: the zone
+ *
+ * Costs a load as long as there is no bad page at all.
+ *
+ * Return: their number.
+ */
+u64 pkernfs_bad_count_free(const struct pkernfs_media *m,
+			   enum pkernfs_zone_id id)
+{
+	u32 i, j, n = count_bad(m);
+	u64 block, count = 0;
+
+	smp_rmb();
+	for (i = 0; i < n; i++) {
+		block = block_of(m, id, i);
+		if (block >= m->zone[id].count ||
+		    pkernfs_is_allocated(m, id, block))
+			continue;
+		for (j = 0; j < i && block_of(m, id, j) != block; j++)
+			;
+		count += j == i;
+	}
+	return count;
+}
+
 static int append(struct pkernfs_tx *tx, u64 page)
 {
 	struct pkernfs_journal_head *head = pkernfs_journal_head(tx->m);
@@ -79,56 +115,34 @@ static int append(struct pkernfs_tx *tx, u64 page)
 	return err ?: pkernfs_tx_set_le32(tx, &head->nr_bad, n + 1);
 }
 
-static int add(struct pkernfs_tx *tx, u64 page)
-{
-	struct pkernfs_media *m = tx->m;
-	enum pkernfs_zone_id id;
-	u64 n;
-	int err;
-
-	err = find_zone(m, page, &id);
-	if (err)
-		return err;
-	pkernfs_limbo_lock(tx);
-	err = append(tx, page);
-	n = pkernfs_block_number(m, id, page);
-	if (err || pkernfs_is_allocated(m, id, n))
-		return err;
-	if (!m->limbo)
-		return -EBUSY;
-	return pkernfs_limbo_take(tx, id, n);
-}
-
 /**
  * pkernfs_bad_add() - list a bad page, and never hand out its block again
  * @m: the region, writable
  * @offset: somewhere in the page
  *
- * A block that is in use stays where it is. May sleep.
+ * A block that is in use stays where it is. May sleep. The caller excludes other
+ * calls for this region.
  *
  * Return: 0, also for a page that is listed already; -EINVAL when there is no
- * file data; -ENOSPC when the list is full, or there is no inode or no block for
- * limbo; -EUCLEAN, or an error of the journal.
+ * file data; -ENOSPC when the list is full; -EUCLEAN, or an error of the journal.
  */
 int pkernfs_bad_add(struct pkernfs_media *m, u64 offset)
 {
+	enum pkernfs_zone_id id;
 	struct pkernfs_tx tx;
 	int err;
 
-	do {
-		err = pkernfs_tx_begin(m, &tx);
-		if (err)
-			return err;
-		err = add(&tx, ALIGN_DOWN(offset, PKERNFS_BLOCK_SIZE));
-		if (err)
-			pkernfs_tx_abort(&tx);
-		else
-			pkernfs_tx_commit(&tx);
-		/* Reaping may take the limbo away again before it is used. */
-		if (err != -EBUSY)
-			return err;
-		err = pkernfs_limbo_create(m);
-	} while (!err);
+	err = find_zone(m, offset, &id);
+	if (err)
+		return err;
+	err = pkernfs_tx_begin(m, &tx);
+	if (err)
+		return err;
+	err = append(&tx, ALIGN_DOWN(offset, PKERNFS_BLOCK_SIZE));
+	if (err)
+		pkernfs_tx_abort(&tx);
+	else
+		pkernfs_tx_commit(&tx);
 	return err;
 }
 

@@ -16,14 +16,14 @@
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/stat.h>
 #include <linux/string.h>
+#include <linux/vmalloc.h>
 
 #include "internal.h"
 
 #define WORD_BITS	64ULL
-#define HASH_MASK	((1ULL << PKERNFS_HASH_BITS) - 1)
+#define MIN_RECORD	ALIGN(sizeof(struct pkernfs_dirent) + 1, 8)
 
 /* What is learnt about an inode. */
 struct check_inode {
@@ -225,6 +225,24 @@ static void note_link(struct check *c, u32 dir, const struct pkernfs_dirent *d)
 		i->parent = dir;
 }
 
+/* Does the key belong where the top @depth bits of all hashes are as in @hash? */
+static bool is_place(const struct pkernfs_dirent *d, u64 hash, u32 depth)
+{
+	u64 own = le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT;
+
+	return (own ^ hash) >> (PKERNFS_HASH_BITS - depth) == 0;
+}
+
+/* Removing a name forgets its inode and leaves the rest. */
+static void check_removed(struct check *c, u32 dir,
+			  const struct pkernfs_dirent *d, u64 hash, u32 depth)
+{
+	if (!d->name_len || !is_place(d, hash, depth) ||
+	    !pkernfs_is_type((u32)d->type << 12))
+		damage(c, dir, pkernfs_offset(c->m, d),
+		       "what is left of a removed name is not valid");
+}
+
 /* @hash: what the top @depth bits of the hash of all names here are. */
 static void check_dirent(struct check *c, u32 dir,
 			 const struct pkernfs_dir_leaf *leaf,
@@ -237,8 +255,7 @@ static void check_dirent(struct check *c, u32 dir,
 		return;
 	}
 	if (own != pkernfs_dir_hash(c->m, d->name, d->name_len) ||
-	    own >> (PKERNFS_HASH_BITS - depth) !=
-	    hash >> (PKERNFS_HASH_BITS - depth))
+	    !is_place(d, hash, depth))
 		damage(c, dir, pkernfs_offset(c->m, d),
 		       "key 0x%llx does not fit the name or the place",
 		       le64_to_cpu(d->key));
@@ -270,15 +287,17 @@ static u64 check_leaf(struct check *c, u32 dir,
 	for (pos = sizeof(*leaf); pos < used; pos += size) {
 		d = (const void *)leaf + pos;
 		left = used - pos;
-		size = left < sizeof(*d) ? 0 : le16_to_cpu(d->size);
-		if (size < sizeof(*d) || size > left || !IS_ALIGNED(size, 8) ||
+		size = left < MIN_RECORD ? 0 : le16_to_cpu(d->size);
+		if (size < MIN_RECORD || size > left || !IS_ALIGNED(size, 8) ||
 		    sizeof(*d) + d->name_len > size) {
 			damage(c, dir, pkernfs_offset(c->m, d),
 			       "name with a record of %u bytes", size);
 			return names;
 		}
-		if (!d->ino)
+		if (!d->ino) {
+			check_removed(c, dir, d, hash, depth);
 			continue;
+		}
 		check_dirent(c, dir, leaf, d, hash, depth);
 		names++;
 	}
@@ -393,6 +412,17 @@ static bool is_time(const struct pkernfs_time *t)
 	return le32_to_cpu(t->nsec) < 1000000000;
 }
 
+/* What no inode of its type uses must be 0, or the inode cannot be freed. */
+static void check_unused(struct check *c, u32 ino,
+			 const struct pkernfs_inode *inode, u32 used)
+{
+	if (memchr_inv(&inode->map[used], 0,
+		       (PKERNFS_MAP_ENTRIES - used) * sizeof(inode->map[0])))
+		damage(c, ino, inode_offset(c, ino),
+		       "inode of mode 0%o has a map beyond entry %u",
+		       le16_to_cpu(inode->mode), used);
+}
+
 static void check_inode(struct check *c, u32 ino)
 {
 	const struct pkernfs_inode *inode = pkernfs_inode(c->m, ino);
@@ -402,6 +432,10 @@ static void check_inode(struct check *c, u32 ino)
 	    !is_time(&inode->ctime) || !is_time(&inode->btime))
 		damage(c, ino, inode_offset(c, ino),
 		       "time of 1000000000 ns or more");
+	if (le32_to_cpu(inode->uid) == U32_MAX || le32_to_cpu(inode->gid) == U32_MAX)
+		damage(c, ino, inode_offset(c, ino),
+		       "owner %u:%u is no user and group",
+		       le32_to_cpu(inode->uid), le32_to_cpu(inode->gid));
 	if (inode->height > (S_ISREG(mode) ? PKERNFS_MAX_HEIGHT : 0)) {
 		damage(c, ino, inode_offset(c, ino), "map of height %u",
 		       inode->height);
@@ -413,6 +447,7 @@ static void check_inode(struct check *c, u32 ino)
 		check_file(c, ino, inode);
 		break;
 	case S_IFDIR:
+		check_unused(c, ino, inode, 1);
 		check_dir(c, ino, inode);
 		break;
 	case S_IFLNK:
@@ -422,6 +457,7 @@ static void check_inode(struct check *c, u32 ino)
 	case S_IFSOCK:
 	case S_IFCHR:
 	case S_IFBLK:
+		check_unused(c, ino, inode, 0);
 		break;
 	default:
 		damage(c, ino, inode_offset(c, ino), "mode is 0%o", mode);
@@ -610,7 +646,8 @@ static void check_place(struct check *c, u32 ino)
 	if (c->inodes[ino - 1].type != S_IFDIR)
 		return;
 	check_reached(c, ino);
-	if (is_leaked(c, ino) && pkernfs_inode(c->m, ino)->size)
+	if (!c->inodes[ino - 1].links && ino != PKERNFS_ROOT_INO &&
+	    pkernfs_inode(c->m, ino)->size)
 		damage(c, ino, inode_offset(c, ino),
 		       "directory is in use, but has no name");
 }
@@ -714,14 +751,6 @@ static int check_all(struct check *c)
 	return err ?: check_space(c);
 }
 
-/* The kernel warns about more than that, and an image may say anything. */
-static void *zalloc(u64 count, u64 size)
-{
-	if (count > INT_MAX / size)
-		return NULL;
-	return kvzalloc(count * size, GFP_KERNEL);
-}
-
 /**
  * pkernfs_check() - check everything
  * @m: the region, recovered
@@ -746,13 +775,13 @@ int pkernfs_check(struct pkernfs_media *m, unsigned int flags,
 	int err = 0, id;
 
 	memset(result, 0, sizeof(*result));
-	c.inodes = zalloc(m->zone[PKERNFS_ZONE_INODES].count,
-			  sizeof(*c.inodes));
+	c.inodes = vcalloc(m->zone[PKERNFS_ZONE_INODES].count,
+			   sizeof(*c.inodes));
 	if (!c.inodes)
 		err = -ENOMEM;
 	for (id = 0; id < PKERNFS_NR_ZONES; id++) {
-		c.used[id] = zalloc(DIV_ROUND_UP(m->zone[id].count, WORD_BITS),
-				    sizeof(*c.used[id]));
+		c.used[id] = vcalloc(DIV_ROUND_UP(m->zone[id].count, WORD_BITS),
+				     sizeof(*c.used[id]));
 		if (!c.used[id])
 			err = -ENOMEM;
 	}
@@ -761,7 +790,7 @@ int pkernfs_check(struct pkernfs_media *m, unsigned int flags,
 	if (!err && result->errors > result->repaired)
 		err = -EUCLEAN;
 	for (id = 0; id < PKERNFS_NR_ZONES; id++)
-		kvfree(c.used[id]);
-	kvfree(c.inodes);
+		vfree(c.used[id]);
+	vfree(c.inodes);
 	return err;
 }

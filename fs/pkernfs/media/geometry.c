@@ -7,6 +7,7 @@
 #include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -18,9 +19,11 @@
 
 /*
  * Inode numbers fit 32 bits, so that a 32-bit process can stat() every file.
- * Number 0 means "none", so the last number is the same as the count.
+ * Number 0 means "none", so the last number is the same as the count; and the
+ * table has whole blocks.
  */
-#define PKERNFS_MAX_INODES	0xffffffffULL
+#define PKERNFS_MAX_INODES	ALIGN_DOWN((u64)U32_MAX, \
+					   PKERNFS_BLOCK_SIZE / PKERNFS_INODE_SIZE)
 
 /* Memory is hotplugged, and gets struct pages, in units of this. */
 #define SMALL_ALIGN		((u64)SZ_2M)

@@ -92,6 +92,9 @@ static const char *inode_defect(const struct pkernfs_media *m,
 		return "size";
 	if (S_ISDIR(attr->mode) && !pkernfs_is_ino(m, attr->parent))
 		return "parent";
+	/* (uid_t)-1 stands for nobody at all. */
+	if (attr->uid == U32_MAX || attr->gid == U32_MAX)
+		return "owner";
 	if (attr->atime.nsec >= NSEC_PER_SEC ||
 	    attr->mtime.nsec >= NSEC_PER_SEC ||
 	    attr->ctime.nsec >= NSEC_PER_SEC ||
@@ -374,5 +377,5 @@ int pkernfs_inode_free(struct pkernfs_tx *tx, u32 ino)
 	else if (memchr_inv(inode->map, 0, sizeof(inode->map)))
 		err = pkernfs_corrupt(tx->m, ino, pkernfs_offset(tx->m, inode),
 				      "an inode that has blocks is to be freed");
-	return err ?: pkernfs_free(tx, PKERNFS_ZONE_INODES, ino - 1, 1);
+	return err ?: pkernfs_free(tx, PKERNFS_ZONE_INODES, ino - 1);
 }

@@ -12,6 +12,9 @@
 /* How many runs of blocks a transaction can free. */
 #define PKERNFS_TX_MAX_FREES	64
 
+/* How many blocks one record of the journal can be about. */
+#define PKERNFS_MAX_RUN		4096ULL
+
 /* Blocks that a transaction frees when it is committed. */
 struct pkernfs_run {
 	u64 first;
@@ -106,7 +109,6 @@ static inline unsigned int pkernfs_ptr_type(u64 ptr)
 void pkernfs_zones_init(struct pkernfs_media *m);
 void pkernfs_bits_change(struct pkernfs_media *m, enum pkernfs_zone_id id,
 			 u64 first, u64 count, bool set);
-int pkernfs_alloc_block(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n);
 int pkernfs_meta_alloc(struct pkernfs_tx *tx, u64 *offset);
 int pkernfs_meta_free(struct pkernfs_tx *tx, u64 offset);
 
@@ -124,6 +126,8 @@ int pkernfs_inode_add_blocks(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
 			     s64 count);
 
 /* bad.c */
+u64 pkernfs_bad_count_free(const struct pkernfs_media *m,
+			   enum pkernfs_zone_id id);
 int pkernfs_bad_check(struct pkernfs_media *m);
 
 /* map.c */
@@ -131,7 +135,6 @@ int pkernfs_map_add_to_limbo(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
 			     u64 n);
 
 /* limbo.c */
-int pkernfs_limbo_take(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n);
 void pkernfs_limbo_lock(struct pkernfs_tx *tx);
 u64 pkernfs_limbo_page(const struct pkernfs_media *m, enum pkernfs_zone_id id,
 		       u64 n);

@@ -18,6 +18,7 @@
 #include <linux/error-injection.h>
 #include <linux/kernel.h>
 #include <linux/overflow.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
@@ -331,7 +332,8 @@ static bool is_record(const struct pkernfs_media *m,
 		if (undo->zone >= PKERNFS_NR_ZONES || size != sizeof(*undo))
 			return false;
 		zone = &m->zone[undo->zone];
-		return length <= zone->count && target <= zone->count - length;
+		return length <= PKERNFS_MAX_RUN && length <= zone->count &&
+		       target <= zone->count - length;
 	default:
 		return false;
 	}
@@ -404,6 +406,7 @@ static int roll_back(struct pkernfs_media *m, struct pkernfs_slot *slot)
 		/* It must be gone when its bits are used again. */
 		smp_wmb();
 		spin_unlock(&m->alloc_lock);
+		cond_resched();
 	}
 	return 0;
 }
@@ -433,7 +436,10 @@ void pkernfs_tx_abort(struct pkernfs_tx *tx)
 	unlock(tx);
 }
 
-/* Only statfs and fsck depend on the counters, so wrong ones are no obstacle. */
+/*
+ * Wrong counters are no obstacle to a mount: at worst a zone counts as full that
+ * is not, until a repair.
+ */
 static void count_free(struct pkernfs_media *m, enum pkernfs_zone_id id)
 {
 	struct pkernfs_zone *zone = &m->zone[id];

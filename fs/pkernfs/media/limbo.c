@@ -85,22 +85,6 @@ int pkernfs_limbo_create(struct pkernfs_media *m)
 	return err;
 }
 
-/**
- * pkernfs_limbo_take() - keep a free block from being used
- * @tx: the transaction, which has limbo locked; there is one
- * @id: PKERNFS_ZONE_SMALL or PKERNFS_ZONE_DATA
- * @n: number of the block
- *
- * Return: 0, -EEXIST when it is in use, -ENOSPC when limbo cannot take it, -EFBIG,
- * -EUCLEAN.
- */
-int pkernfs_limbo_take(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n)
-{
-	int err = pkernfs_alloc_block(tx, id, n);
-
-	return err ?: pkernfs_map_add_to_limbo(tx, id, n);
-}
-
 /* Delete the orphan if nothing is left in it. */
 static int delete_empty(struct pkernfs_tx *tx)
 {

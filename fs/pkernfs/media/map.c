@@ -15,6 +15,12 @@
 
 #include "internal.h"
 
+/*
+ * How many entries one lookup goes through: a damaged map could have more than
+ * anybody has time for.
+ */
+#define MAX_MERGED	4096
+
 /* How much data is zeroed in one transaction, unless one block is more. */
 #define MAX_ZEROED	SZ_64M
 
@@ -80,15 +86,22 @@ static enum pkernfs_zone_id zone_of(u64 entry)
 	}
 }
 
-static bool is_level(const struct pkernfs_media *m, u64 entry, u32 level)
+/* Does the entry lead to a block that may stand at this level? */
+static bool is_entry(const struct pkernfs_media *m, u64 entry, u32 level)
 {
+	u64 offset = pkernfs_ptr_offset(entry);
+
 	switch (pkernfs_ptr_type(entry)) {
-	case PKERNFS_PTR_SMALL:
-		return level == 0;
-	case PKERNFS_PTR_DATA:
-		return level == data_level(m);
 	case PKERNFS_PTR_TABLE:
-		return level > 0;
+		return level > 0 &&
+		       pkernfs_is_block(m, PKERNFS_ZONE_META, offset);
+	case PKERNFS_PTR_SMALL:
+		return level == 0 &&
+		       pkernfs_is_block(m, PKERNFS_ZONE_SMALL, offset);
+	case PKERNFS_PTR_DATA:
+		return level_pages(level) << PKERNFS_BLOCK_SHIFT ==
+		       1ULL << m->geo.data_block_shift &&
+		       pkernfs_is_block(m, PKERNFS_ZONE_DATA, offset);
 	default:
 		return false;
 	}
@@ -99,9 +112,7 @@ static int read_entry(struct pkernfs_media *m, u32 ino, const struct map_cursor 
 		      u64 *entry)
 {
 	*entry = entry_of(c);
-	if (!*entry ||
-	    (is_level(m, *entry, c->level) &&
-	     pkernfs_is_block(m, zone_of(*entry), pkernfs_ptr_offset(*entry))))
+	if (!*entry || is_entry(m, *entry, c->level))
 		return 0;
 	return pkernfs_corrupt(m, ino, pkernfs_offset(m, &c->entries[c->index]),
 			       "map entry 0x%llx cannot stand at level %u",
@@ -204,7 +215,8 @@ static bool continues(const struct pkernfs_extent *a,
  * @page: the first page, in units of 4 KiB; any value
  * @max_pages: how many are of interest, at least 1
  * @extent: the result: a hole, or a run that is contiguous in the region. It
- *          begins at @page and is as long as possible, up to @max_pages.
+ *          begins at @page and has up to @max_pages. What follows may continue it
+ *          only when it is very long.
  *
  * Return: 0, -ESTALE, -EINVAL for another type, -EUCLEAN.
  */
@@ -213,14 +225,14 @@ int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
 {
 	struct pkernfs_inode *inode;
 	struct pkernfs_extent next;
-	int err;
+	int err, i;
 
 	err = pkernfs_inode_get(m, ino, S_IFREG, &inode);
 	if (err)
 		return err;
 	max_pages = min(max_pages, U64_MAX - page);
 	err = lookup(m, ino, inode, page, max_pages, extent);
-	while (!err && extent->count < max_pages) {
+	for (i = 0; !err && i < MAX_MERGED && extent->count < max_pages; i++) {
 		err = lookup(m, ino, inode, page + extent->count,
 			     max_pages - extent->count, &next);
 		if (err || !continues(extent, &next))
@@ -453,17 +465,19 @@ int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 	return err;
 }
 
-/*
- * May the block be in use by somebody that media/ knows nothing of? One with a bad
- * page must not be reused either, ever.
- */
+/* May the block be in use by somebody that media/ knows nothing of? */
 static bool is_busy(struct pkernfs_media *m, u64 entry)
 {
-	u64 offset = pkernfs_ptr_offset(entry);
-	u64 size = 1ULL << m->zone[zone_of(entry)].shift;
+	return m->is_busy && m->is_busy(m, pkernfs_ptr_offset(entry));
+}
 
-	return pkernfs_good_size(m, offset, size) < size ||
-	       (m->is_busy && m->is_busy(m, offset));
+/* Can a small block be given up for a copy of it? */
+static bool is_movable(struct pkernfs_media *m, u64 entry)
+{
+	/* A device goes on writing where the block is now. */
+	return !is_busy(m, entry) &&
+	       pkernfs_good_size(m, pkernfs_ptr_offset(entry),
+				 PKERNFS_BLOCK_SIZE) == PKERNFS_BLOCK_SIZE;
 }
 
 /*
@@ -486,8 +500,7 @@ static int copy_table(struct pkernfs_media *m, u32 ino, struct map_cursor c,
 			continue;
 		}
 		++*blocks;
-		/* A device goes on writing where the block is now. */
-		if (!c.level && is_busy(m, entry))
+		if (!c.level && !is_movable(m, entry))
 			return -ENOSPC;
 		if (!c.level) {
 			memcpy(pkernfs_at(m, offset),
@@ -565,8 +578,8 @@ static int replace_table(struct pkernfs_tx *tx, u32 ino,
  * exclusively until the transaction ends.
  *
  * Return: 0; -ENOSPC when there are no small blocks around @page, one of them is
- * busy, or there is no data block, inode or meta block; -EFBIG beyond the largest file; -ESTALE;
- * -EINVAL for another type; -EUCLEAN.
+ * busy or has a bad page, or there is no data block, inode or meta block; -EFBIG
+ * beyond the largest file; -ESTALE; -EINVAL for another type; -EUCLEAN.
  */
 int pkernfs_map_promote(struct pkernfs_tx *tx, u32 ino, u64 page, u32 *orphan)
 {
@@ -651,19 +664,19 @@ static int punch_entry(struct pkernfs_tx *tx, u32 ino,
 	bool busy = is_busy(m, entry);
 	int err;
 
-	if (busy) {
-		/* Asked again, since limbo is not reaped from here on. */
+	if (busy)
 		pkernfs_limbo_lock(tx);
-		busy = is_busy(m, entry);
-	}
 	if (busy && !m->limbo)
 		return -EBUSY;
-	if (busy && ino == m->limbo)
+	if (busy && ino == m->limbo) {
+		if (m->await)
+			m->await(m, pkernfs_ptr_offset(entry));
 		return 0;
+	}
 	if (busy)
 		err = pkernfs_map_add_to_limbo(tx, id, n);
 	else
-		err = pkernfs_free(tx, id, n, 1);
+		err = pkernfs_free(tx, id, n);
 	*blocks += level_pages(c->level);
 	return err ?: pkernfs_tx_set_le64(tx, &c->entries[c->index], 0);
 }

@@ -99,8 +99,10 @@ struct pkernfs_media {
 	/* Told of all damage; may be NULL. @ino is 0 for none in particular. */
 	void (*report)(struct pkernfs_media *m, u32 ino, u64 offset,
 		       const char *text);
-	/* Must a block that goes out of use not be reused yet? May be NULL. */
+	/* Must a block that no file leads to not be reused yet? May be NULL. */
 	bool (*is_busy)(struct pkernfs_media *m, u64 offset);
+	/* A busy block waits in limbo: reap it some time. May be NULL. */
+	void (*await)(struct pkernfs_media *m, u64 offset);
 
 	struct pkernfs_geometry geo;
 	struct pkernfs_state state;
@@ -155,13 +157,13 @@ struct pkernfs_check_result {
 
 #define PKERNFS_CHECK_REPAIR	0x1	/* change what can be put right */
 
-/* The part of the region that holds both superblocks. */
-#define PKERNFS_HEADER_SIZE	(PKERNFS_SB_BACKUP_OFFSET + PKERNFS_BLOCK_SIZE)
 /* For pkernfs_inode_write_times(). */
 #define PKERNFS_ATIME		0x1
 #define PKERNFS_MTIME		0x2
 #define PKERNFS_CTIME		0x4
 
+/* The part of the region that holds both superblocks. */
+#define PKERNFS_HEADER_SIZE	(PKERNFS_SB_BACKUP_OFFSET + PKERNFS_BLOCK_SIZE)
 
 /* superblock.c */
 __printf(3, 4)
@@ -170,6 +172,7 @@ __printf(4, 5)
 int pkernfs_corrupt(struct pkernfs_media *m, u32 ino, u64 offset,
 		    const char *fmt, ...);
 bool pkernfs_sb_is_present(const struct pkernfs_media *m);
+int pkernfs_sb_repair(struct pkernfs_media *m, struct pkernfs_message *why);
 int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why);
 void pkernfs_sb_format(struct pkernfs_media *m, const struct pkernfs_attr *root);
 void pkernfs_sb_write_state(struct pkernfs_media *m);
@@ -200,8 +203,7 @@ void pkernfs_tx_abort(struct pkernfs_tx *tx);
 /* alloc.c */
 int pkernfs_alloc(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 want,
 		  u64 *first, u64 *got);
-int pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 first,
-		 u32 count);
+int pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n);
 u64 pkernfs_free_count(const struct pkernfs_media *m, enum pkernfs_zone_id id);
 bool pkernfs_is_allocated(const struct pkernfs_media *m,
 			  enum pkernfs_zone_id id, u64 n);

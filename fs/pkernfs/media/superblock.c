@@ -269,6 +269,37 @@ int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why)
 	return 0;
 }
 
+/**
+ * pkernfs_sb_repair() - make a damaged copy of the superblock what the other one is
+ * @m: the region; base, phys and size are set
+ * @why: set when refused
+ *
+ * For a region that pkernfs_sb_read() calls damaged. A stop inside leaves one
+ * copy damaged. The caller excludes other users.
+ *
+ * Return: 0; -EUCLEAN, without a change, when it is not exactly one copy that is
+ * damaged.
+ */
+int pkernfs_sb_repair(struct pkernfs_media *m, struct pkernfs_message *why)
+{
+	bool backup = !check_copy(sb_copy(m, 1), 1, why);
+	bool primary = !check_copy(sb_copy(m, 0), 0, why);
+	struct pkernfs_sb *bad = sb_copy(m, primary), *good = sb_copy(m, !primary);
+
+	if (primary == backup)
+		return pkernfs_refuse(why, -EUCLEAN, primary ?
+				      "both copies of the superblock are intact, but differ" :
+				      "both copies of the superblock are damaged");
+	/* A state of its own it may keep, see read_state(). */
+	memcpy(&bad->csum, &good->csum, offsetof(struct pkernfs_sb, state) -
+	       offsetof(struct pkernfs_sb, csum));
+	if (!has_state_csum(bad))
+		memcpy(&bad->state, &good->state, sizeof(bad->state));
+	/* With its magic number it counts again. */
+	smp_store_release(&bad->magic, cpu_to_le64(PKERNFS_MAGIC));
+	return 0;
+}
+
 static void fill_state(const struct pkernfs_state *s,
 		       struct pkernfs_sb_state *d)
 {

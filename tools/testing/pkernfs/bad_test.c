@@ -5,6 +5,7 @@
 #include <linux/sizes.h>
 #include <linux/stat.h>
 #include <linux/string.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "harness.h"
@@ -126,6 +127,57 @@ static void test_free_block(enum pkernfs_zone_id id, const char *name)
 	region_destroy(&fs);
 }
 
+/* Listed while a transaction frees the block, or gives it back unused. */
+static void test_transaction(bool commit)
+{
+	const char *what = commit ? "freed" : "given back";
+	struct pkernfs_extent extent;
+	struct pkernfs_tx tx;
+	u64 page = 0, bad;
+	u32 ino;
+
+	region_create(&fs, &options);
+	ino = make_file("file", commit ? 3 * PAGE : 0);
+	if (pkernfs_tx_begin(&fs.m, &tx))
+		abort();
+	if (commit) {
+		bad = place_of(ino, 1);
+		tap(pkernfs_map_punch(&tx, ino, &page, 3) >= 0, "%s: a block", what);
+	} else {
+		tap(!pkernfs_map_alloc(&tx, ino, 0, 1, PAGE, &extent),
+		    "%s: a block", what);
+		bad = extent.offset;
+	}
+	tap(!pkernfs_bad_add(&fs.m, bad), "%s: meanwhile it is listed", what);
+	if (commit)
+		pkernfs_tx_commit(&tx);
+	else
+		pkernfs_tx_abort(&tx);
+	tap(!is_handed_out(bad) && is_clean(), "%s: no file gets it", what);
+	region_destroy(&fs);
+}
+
+/* Listing needs no inode and no block. */
+static void test_full(void)
+{
+	char name[16];
+	u64 bad;
+	u32 ino;
+	int i;
+
+	region_create(&fs, &options);
+	bad = fs.m.zone[PKERNFS_ZONE_DATA].start;
+	for (i = 0; pkernfs_free_count(&fs.m, PKERNFS_ZONE_INODES); i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		if (op_create(&fs, PKERNFS_ROOT_INO, name, S_IFREG, 0, &ino))
+			abort();
+	}
+	tap(!pkernfs_bad_add(&fs.m, bad), "without a free inode, a page is listed");
+	delete("0");
+	tap(!is_handed_out(bad), "and no file gets its block");
+	region_destroy(&fs);
+}
+
 static void test_limits(void)
 {
 	u64 data, i;
@@ -163,6 +215,9 @@ int main(void)
 	test_file(PKERNFS_ZONE_DATA, SZ_2M, "data block");
 	test_free_block(PKERNFS_ZONE_SMALL, "small zone");
 	test_free_block(PKERNFS_ZONE_DATA, "data zone");
+	test_transaction(true);
+	test_transaction(false);
+	test_full();
 	test_limits();
 	return tap_end();
 }

@@ -71,13 +71,13 @@ broken "a busy block is freed" map.c \
 broken "a busy block is linked in limbo without being logged" map.c \
 	's/err = pkernfs_tx_set_le64\(tx, &to->entries\[to->index\],\n[^\n]*offset \| type\);/to->entries[to->index] = cpu_to_le64(offset | type);/'
 broken "a busy block is copied by a promotion" map.c \
-	's/\t\tif \(!c.level && is_busy\(m, entry\)\)\n\t\t\treturn -ENOSPC;\n//'
+	's/\t\tif \(!c.level && !is_movable\(m, entry\)\)\n\t\t\treturn -ENOSPC;\n//'
 broken "limbo is not an orphan" limbo.c \
 	's/\tif \(!err\)\n\t\terr = pkernfs_orphan_add\(tx, ino\);\n//'
 broken "an empty limbo is deleted but not forgotten" limbo.c \
 	's/\tif \(!err\)\n\t\tWRITE_ONCE\(tx->m->limbo, 0\);\n//'
 broken "freed blocks are free before the commit" alloc.c \
-	's/(\tif \(state->nr_frees == PKERNFS_TX_MAX_FREES\)\n)/\tpkernfs_bits_change(tx->m, id, first, count, false);\n\1/'
+	's/(\tif \(state->nr_frees == PKERNFS_TX_MAX_FREES\)\n)/\tpkernfs_bits_change(tx->m, id, n, 1, false);\n\1/'
 broken "a name is visible before it is written" dir.c \
 	's/(\td->key = cpu_to_le64\(key\);\n)/\tw->leaf->used = cpu_to_le16(w->used + size);\n\1/'
 broken "the second copy of the state is begun too early" superblock.c \

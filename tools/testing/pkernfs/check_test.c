@@ -379,6 +379,25 @@ static void orphan_back(void)
 		cpu_to_le32(ino + PKERNFS_NR_ORPHAN_LISTS);
 }
 
+static void bad_owner(void)
+{
+	inode("large")->gid = cpu_to_le32(~0U);
+}
+
+static void dir_map(void)
+{
+	inode("dir")->map[1] = inode("large")->map[0];
+}
+
+static void removed_name(void)
+{
+	struct pkernfs_dirent *d = dirent("dir");
+
+	d->ino = 0;
+	d->name_len = 0;
+	le64_add_cpu(&inode("dir")->size, -1);
+}
+
 #define CASE(name, ...)	{ #name, name, __VA_ARGS__ }
 
 static const struct {
@@ -402,6 +421,9 @@ static const struct {
 	CASE(orphan_dir, true, "neither deleted nor truncated"),
 	CASE(bad_mode, false, "mode is"),
 	CASE(bad_time, false, "time of"),
+	CASE(bad_owner, false, "no user and group"),
+	CASE(dir_map, false, "map beyond entry 1"),
+	CASE(removed_name, false, "removed name is not valid"),
 	CASE(bad_height, false, "map of height 5"),
 	CASE(bad_size, false, "more than a file can have"),
 	CASE(bad_blocks, false, "says it has"),

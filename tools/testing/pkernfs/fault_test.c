@@ -87,12 +87,10 @@ int __wrap_pkernfs_meta_alloc(struct pkernfs_tx *tx, u64 *offset)
 	return fails(true) ? -ENOSPC : __real_pkernfs_meta_alloc(tx, offset);
 }
 
-int __real_pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
-			u64 first, u32 count);
-int __wrap_pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
-			u64 first, u32 count)
+int __real_pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n);
+int __wrap_pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n)
 {
-	return fails(false) ? -EFBIG : __real_pkernfs_free(tx, id, first, count);
+	return fails(false) ? -EFBIG : __real_pkernfs_free(tx, id, n);
 }
 
 void *__real_calloc(size_t n, size_t size);

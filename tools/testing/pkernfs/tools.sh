@@ -88,9 +88,21 @@ expect 4 "a root directory without a mode is found" "$fsck" -n "$image"
 expect 4 "it cannot be repaired" "$fsck" -y "$image"
 expect 1 "dump says so" "$dump" "$image"
 
+expect 1 "dump says that an inode is not there" "$dump" -i 999999 "$image"
+expect 2 "dump takes no number that is no inode's" "$dump" -i 4294967297 "$image"
+
 new_image
 overwrite 100 'X'
 expect 4 "a damaged superblock is found" "$fsck" "$image"
+expect 0 "but not touched" unchanged "$fsck" "$image"
+expect 1 "its other copy brings it back" "$fsck" -y "$image"
+expect 0 "then it is sound" "$fsck" "$image"
+overwrite $((1048576)) 'X'
+expect 1 "likewise for the other copy" "$fsck" -y "$image"
+expect 0 "which is sound then" "$fsck" "$image"
+overwrite 100 'X'
+overwrite $((1048576 + 100)) 'Y'
+expect 4 "with both damaged there is no way back" "$fsck" -y "$image"
 dd if=/dev/zero of="$image" bs=1M count=4 status=none
 expect 8 "what is no pkernfs is refused" "$fsck" "$image"
 expect 8 "a missing image is refused" "$fsck" "$image.none"
