@@ -54,6 +54,25 @@ static bool is_possible(const struct fault *f)
 	       linear_page_index(vma, start) == f->page;
 }
 
+/*
+ * Has another thread been here, with pages of another size? One of two sizes is
+ * chosen by what the file is at that moment. fs/dax.c has the same checks in
+ * dax_iomap_pte_fault() and dax_iomap_pmd_fault(); what keeps the answer true here
+ * is lock_to_insert().
+ */
+static bool is_mapped_otherwise(const struct fault *f)
+{
+	const struct vm_fault *vmf = f->vmf;
+
+	if (f->order == PUD_ORDER)
+		return !pud_none(*vmf->pud) && !pud_trans_huge(*vmf->pud) &&
+		       !pud_devmap(*vmf->pud);
+	if (f->order == PMD_ORDER)
+		return !pmd_none(*vmf->pmd) && !pmd_trans_huge(*vmf->pmd) &&
+		       !pmd_devmap(*vmf->pmd);
+	return pmd_trans_huge(*vmf->pmd) || pmd_devmap(*vmf->pmd);
+}
+
 /* The page can be mapped unless it, or one beside it, is bad. */
 static vm_fault_t check_bad(const struct fault *f, const struct pkernfs_media *m,
 			    u64 offset)
@@ -104,6 +123,8 @@ static vm_fault_t insert(const struct fault *f)
 	struct pkernfs_extent extent;
 	vm_fault_t ret;
 
+	if (is_mapped_otherwise(f))
+		return VM_FAULT_NOPAGE;
 	if (f->vmf->pgoff >= end)
 		return VM_FAULT_SIGBUS;
 	/* What lies behind the end of the file must not be mapped. */
@@ -153,14 +174,35 @@ static bool wants_blocks_of(const struct fault *f)
 						      i_size_read(inode));
 }
 
+/* Huge pages are mapped while nobody else maps anything of the file. */
+static void lock_to_insert(const struct fault *f)
+{
+	struct address_space *mapping = fault_inode(f)->i_mapping;
+
+	if (f->order)
+		filemap_invalidate_lock(mapping);
+	else
+		filemap_invalidate_lock_shared(mapping);
+}
+
+static void unlock_after_insert(const struct fault *f)
+{
+	struct address_space *mapping = fault_inode(f)->i_mapping;
+
+	if (f->order)
+		filemap_invalidate_unlock(mapping);
+	else
+		filemap_invalidate_unlock_shared(mapping);
+}
+
 static vm_fault_t handle(const struct fault *f)
 {
 	struct inode *inode = fault_inode(f);
 	vm_fault_t ret;
 
-	filemap_invalidate_lock_shared(inode->i_mapping);
+	lock_to_insert(f);
 	ret = insert(f);
-	filemap_invalidate_unlock_shared(inode->i_mapping);
+	unlock_after_insert(f);
 	if (ret)
 		return ret;
 	if (!wants_blocks_of(f))

@@ -411,8 +411,9 @@ TEST_F(mapping, file_can_be_written_from_itself)
 }
 
 struct racer {
-	int fd;
 	char *map;
+	size_t size;		/* what is touched of it */
+	unsigned int faults;	/* how many writes failed */
 	bool stop;
 };
 
@@ -428,16 +429,17 @@ static void *touch_all(void *arg)
 		i = i * 1664525 + 1013904223;
 		local = (struct iovec) { buf, PAGE };
 		remote = (struct iovec) {
-			r->map + i % (4 * DATA_BLOCK / PAGE) * PAGE, PAGE
+			r->map + i % (r->size / PAGE) * PAGE, PAGE
 		};
-		process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+		if (process_vm_writev(getpid(), &local, 1, &remote, 1, 0) != PAGE)
+			__atomic_fetch_add(&r->faults, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
 
 TEST_F(mapping, faults_race_with_truncate_and_punch)
 {
-	struct racer r = { .fd = self->fd };
+	struct racer r = { .size = 4 * DATA_BLOCK };
 	pthread_t thread[2];
 	int i;
 
@@ -457,6 +459,34 @@ TEST_F(mapping, faults_race_with_truncate_and_punch)
 	for (i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	munmap(r.map, 4 * DATA_BLOCK);
+}
+
+/*
+ * What is mapped by one huge page or by many small ones depends on the size of the
+ * file at that moment, so threads that touch the same 2 MiB may do both at once.
+ */
+TEST_F(mapping, faults_by_large_and_small_pages_race)
+{
+	struct racer r = { .size = 16 * PAGE };
+	pthread_t thread[2];
+	int i;
+
+	ASSERT_EQ(0, ftruncate(self->fd, r.size));
+	r.map = map_at(self->fd, 2 * DATA_BLOCK, 0);
+	ASSERT_NE(MAP_FAILED, r.map);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, touch_all, &r));
+	for (i = 0; i < 3000; i++) {
+		ASSERT_EQ(0, ftruncate(self->fd, 2 * DATA_BLOCK));
+		ASSERT_EQ(0, ftruncate(self->fd, r.size));
+		ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_PUNCH_HOLE |
+				       FALLOC_FL_KEEP_SIZE, 0, 2 * DATA_BLOCK));
+	}
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	EXPECT_EQ(0, r.faults);
+	munmap(r.map, 2 * DATA_BLOCK);
 }
 
 TEST_HARNESS_MAIN
