@@ -23,6 +23,9 @@
 
 #include "pkernfs.h"
 
+/* How much is read or zeroed between two looks at signals. */
+#define MAX_COPY	((size_t)SZ_2M)
+
 /* A stretch of a file that lies in one piece in the region, or is a hole. */
 struct stretch {
 	void *addr;	/* NULL: a hole */
@@ -193,7 +196,7 @@ static int zero_range(struct inode *inode, loff_t pos, loff_t end)
 		if (err)
 			return err;
 		if (s.addr) {
-			s.len = min_t(size_t, s.len, SZ_2M);
+			s.len = min(s.len, MAX_COPY);
 			memset(s.addr, 0, s.len);
 		}
 		pos += s.len;
@@ -227,6 +230,7 @@ int pkernfs_free_pages(struct pkernfs_media *m, u32 ino, u64 first, u64 end)
 {
 	struct pkernfs_tx tx;
 	u64 next = first;
+	bool waits;
 	int more, err;
 
 	do {
@@ -234,9 +238,12 @@ int pkernfs_free_pages(struct pkernfs_media *m, u32 ino, u64 first, u64 end)
 		if (err)
 			return err;
 		more = pkernfs_map_punch(&tx, ino, &next, end);
+		waits = tx.limbo_locked;
 		err = pkernfs_tx_end(&tx, min(more, 0));
 		if (!err) {
 			first = next;
+			if (waits)
+				pkernfs_start_reaper(m);
 		} else if (err == -EBUSY) {
 			/* Once more: what was done has been undone. */
 			next = first;
@@ -343,7 +350,7 @@ static ssize_t copy_out(struct inode *inode, loff_t pos, struct iov_iter *to)
 	int err = 0;
 
 	while (done < wanted) {
-		err = find(inode, pos + done, wanted - done, &s);
+		err = find(inode, pos + done, min(wanted - done, MAX_COPY), &s);
 		if (err)
 			break;
 		/* Memory may be damaged without anybody knowing. */
@@ -354,6 +361,13 @@ static ssize_t copy_out(struct inode *inode, loff_t pos, struct iov_iter *to)
 			err = -EFAULT;
 			break;
 		}
+		if (done == wanted)
+			break;
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		cond_resched();
 	}
 	return done ?: err;
 }
@@ -451,7 +465,7 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	int err = 0;
 
 	/* It may have become so since the file was opened. */
-	if (sb_rdonly(inode->i_sb))
+	if (!pkernfs_is_writable(inode->i_sb))
 		return -EROFS;
 	/* It is; and only such writes may ask not to wait. */
 	iocb->ki_flags |= IOCB_DIRECT;
@@ -554,7 +568,7 @@ static long pkernfs_fallocate(struct file *file, int mode, loff_t offset,
 		return -EOPNOTSUPP;
 
 	inode_lock(inode);
-	err = sb_rdonly(inode->i_sb) ? -EROFS : file_modified(file);
+	err = pkernfs_is_writable(inode->i_sb) ? file_modified(file) : -EROFS;
 	if (!err && mode & FALLOC_FL_PUNCH_HOLE)
 		err = punch(inode, offset, offset + len);
 	else if (!err)
@@ -581,6 +595,8 @@ static loff_t seek(struct inode *inode, loff_t pos, bool hole)
 		if (!extent.offset == hole)
 			return pos;
 		pos = (extent.page + extent.count) << PKERNFS_BLOCK_SHIFT;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return hole ? size : -ENXIO;
@@ -661,7 +677,10 @@ static int pkernfs_open(struct inode *inode, struct file *file)
 {
 	/* For a mapping; here, because there the lock of the mm would be held. */
 	pkernfs_get_pages(pkernfs_sb_region(inode->i_sb));
-	/* Without a page cache all I/O is direct; reads and overwrites never wait. */
+	/*
+	 * Without a page cache all I/O is direct; reads and overwrites wait for nothing
+	 * but a page fault that fills a hole of the same file.
+	 */
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	return generic_file_open(inode, file);
 }

@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/stat.h>
 
 #include "pkernfs.h"
@@ -303,6 +304,17 @@ int pkernfs_delete_inode(struct pkernfs_media *m, u32 ino, umode_t mode)
 }
 
 /**
+ * pkernfs_is_writable() - whether a superblock may be changed
+ * @sb: the superblock
+ *
+ * Return: false when it is mounted read-only, or was found damaged.
+ */
+bool pkernfs_is_writable(const struct super_block *sb)
+{
+	return !sb_rdonly(sb) && !READ_ONCE(pkernfs_sb_region(sb)->media.broken);
+}
+
+/**
  * pkernfs_evict_inode() - the last user of an inode is gone
  * @inode: the inode
  *
@@ -311,16 +323,25 @@ int pkernfs_delete_inode(struct pkernfs_media *m, u32 ino, umode_t mode)
  */
 void pkernfs_evict_inode(struct inode *inode)
 {
+	struct super_block *sb = inode->i_sb;
+	int err;
+
 	truncate_inode_pages_final(&inode->i_data);
-	if (!inode->i_nlink && !is_bad_inode(inode) && !sb_rdonly(inode->i_sb)) {
-		sb_start_intwrite(inode->i_sb);
-		pkernfs_delete_inode(pkernfs_media(inode->i_sb), inode->i_ino,
-				     inode->i_mode);
-		sb_end_intwrite(inode->i_sb);
+	if (!inode->i_nlink && !is_bad_inode(inode) && pkernfs_is_writable(sb)) {
+		sb_start_intwrite(sb);
+		err = pkernfs_delete_inode(pkernfs_media(sb), inode->i_ino,
+					   inode->i_mode);
+		sb_end_intwrite(sb);
+		if (err)
+			pr_warn_ratelimited("%s: inode %lu stays until the next mount, with %llu KiB: error %d\n",
+					    sb->s_id, inode->i_ino,
+					    pkernfs_inode_blocks(pkernfs_media(sb), inode->i_ino) *
+					    (PKERNFS_BLOCK_SIZE / SZ_1K), err);
 	}
 	clear_inode(inode);
 }
 
+/* Returns 0 when the inode is not an orphan any more, or -EBUSY if it is used. */
 static int reclaim(struct super_block *sb, u32 ino)
 {
 	struct inode *inode = get_inode(sb, ino, true);
@@ -334,6 +355,8 @@ static int reclaim(struct super_block *sb, u32 ino)
 		err = pkernfs_finish_truncate(inode);
 		filemap_invalidate_unlock(inode->i_mapping);
 		inode_unlock(inode);
+	} else if (atomic_read(&inode->i_count) > 1) {
+		err = -EBUSY;
 	}
 	/* This deletes an inode without links, unless somebody has it open. */
 	iput(inode);
@@ -345,15 +368,19 @@ static void reclaim_list(struct super_block *sb, unsigned int list)
 {
 	struct pkernfs_media *m = pkernfs_media(sb);
 	u32 ino, last = 0, stays = 0;
+	int err;
 
 	while (!pkernfs_orphan_next(m, list, stays, &ino) && ino) {
-		if (ino == m->limbo) {
+		err = -EUCLEAN;
+		if (ino == m->limbo)
+			err = -EBUSY;
+		else if (ino != last)
+			err = reclaim(sb, ino);
+		if (err)
 			stays = ino;
-		} else if (ino == last || reclaim(sb, ino)) {
+		if (err && err != -EBUSY)
 			pr_warn("%s: inode %u remains an orphan\n", sb->s_id,
 				ino);
-			stays = ino;
-		}
 		last = ino;
 	}
 }
@@ -404,6 +431,10 @@ int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 	if (err)
 		return err;
 	setattr_copy(idmap, inode, attr);
+	/* truncate(2) leaves this to the filesystem, see vfs_truncate(). */
+	if (attr->ia_valid & ATTR_SIZE && !(attr->ia_valid & ATTR_MTIME) &&
+	    attr->ia_size != i_size_read(inode))
+		inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 	if (attr->ia_valid & ATTR_SIZE)
 		err = pkernfs_truncate(inode, attr->ia_size);
 	else

@@ -7,7 +7,7 @@
  * kernel can pin it or map it into a process.
  *
  * A block that nobody pins has one reference, the base reference. Once a pinned
- * block is out of use, its base reference is given up: the last unpin then calls
+ * block is in limbo, its base reference is given up: the last unpin then calls
  * page_free(), and mm/memremap.c gives the base reference back.
  */
 #define pr_fmt(fmt) "pkernfs: " fmt
@@ -31,7 +31,7 @@ static void page_free(struct page *page)
 	struct pkernfs_region *region = page->pgmap->owner;
 
 	page->zone_device_data = NULL;
-	schedule_work(&region->reap);
+	schedule_delayed_work(&region->reap, 0);
 }
 
 static const struct dev_pagemap_ops pages_ops = {
@@ -150,7 +150,7 @@ static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
  * does not wait for pins. May sleep.
  *
  * Return: 0, or why files of the region cannot be mapped: -ENXIO when the range
- * is not aligned for it, -ENOMEM.
+ * is not aligned for it; or -ENOMEM and the like, which the next call tries again.
  */
 int pkernfs_get_pages(struct pkernfs_region *region)
 {
@@ -164,9 +164,10 @@ int pkernfs_get_pages(struct pkernfs_region *region)
 	if (err == -EAGAIN) {
 		err = make_all(region, &why);
 		if (err)
-			pr_warn("%s: files cannot be mapped: %s\n",
-				region->name, why.text);
-		WRITE_ONCE(region->pages_error, err);
+			pr_warn_ratelimited("%s: files cannot be mapped: %s\n",
+					    region->name, why.text);
+		if (!err || err == -ENXIO)
+			WRITE_ONCE(region->pages_error, err);
 	}
 	mutex_unlock(&region->lock);
 	return err;
@@ -213,13 +214,12 @@ bool pkernfs_has_page(const struct pkernfs_region *region, u64 offset)
 }
 
 /**
- * pkernfs_is_pinned() - whether a block that goes out of use is still in use
+ * pkernfs_is_pinned() - whether a block is in use by others than its file
  * @m: a region's media
  * @offset: of the block in the region; no page table leads there any more
  *
- * The region is reaped when the block is unpinned. Without a way to get at the
- * block there are no new pins; get_user_pages_fast() may take a short-lived
- * reference, which is no harm. May sleep.
+ * Without a way to get at the block there are no new pins; get_user_pages_fast()
+ * may take a short-lived reference, which is no harm. May sleep.
  *
  * Return: true if somebody has a reference.
  */
@@ -227,18 +227,26 @@ bool pkernfs_is_pinned(struct pkernfs_media *m, u64 offset)
 {
 	const struct pkernfs_region *region =
 		container_of(m, struct pkernfs_region, media);
-	struct page *page;
 
-	if (!has_pages(region, m->phys + offset))
-		return false;
-	page = pfn_to_page(PHYS_PFN(m->phys + offset));
-	if (is_idle(page))
-		return false;
-	if (!page->zone_device_data) {
-		page->zone_device_data = page;
-		put_page(page);
-	}
-	return true;
+	return has_pages(region, m->phys + offset) &&
+	       !is_idle(pfn_to_page(PHYS_PFN(m->phys + offset)));
+}
+
+/**
+ * pkernfs_await_unpin() - have the region reaped when a block is unpinned
+ * @m: a region's media
+ * @offset: of a block in limbo that was pinned just now
+ *
+ * Gives up the base reference, so that the last pin that goes frees the page.
+ */
+void pkernfs_await_unpin(struct pkernfs_media *m, u64 offset)
+{
+	struct page *page = pfn_to_page(PHYS_PFN(m->phys + offset));
+
+	if (page->zone_device_data)
+		return;
+	page->zone_device_data = page;
+	put_page(page);
 }
 
 /**
@@ -248,17 +256,31 @@ bool pkernfs_is_pinned(struct pkernfs_media *m, u64 offset)
 void pkernfs_reap(struct work_struct *work)
 {
 	struct pkernfs_region *region =
-		container_of(work, struct pkernfs_region, reap);
+		container_of(to_delayed_work(work), struct pkernfs_region, reap);
 	struct super_block *sb;
 
 	mutex_lock(&region->reap_lock);
 	sb = region->sb;
-	if (sb) {
-		sb_start_intwrite(sb);
+	/* Memory failures need the lock, so do not wait for a thaw with it. */
+	if (sb && !sb_start_intwrite_trylock(sb)) {
+		schedule_delayed_work(&region->reap, HZ);
+	} else if (sb) {
 		pkernfs_limbo_reap(&region->media);
 		sb_end_intwrite(sb);
 	}
 	mutex_unlock(&region->reap_lock);
+}
+
+/**
+ * pkernfs_start_reaper() - have limbo looked through
+ * @m: a region's media; something has been put into limbo
+ */
+void pkernfs_start_reaper(struct pkernfs_media *m)
+{
+	struct pkernfs_region *region =
+		container_of(m, struct pkernfs_region, media);
+
+	schedule_delayed_work(&region->reap, 0);
 }
 
 /**
@@ -274,7 +296,7 @@ void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb)
 	region->sb = sb;
 	mutex_unlock(&region->reap_lock);
 	if (sb)
-		schedule_work(&region->reap);
+		schedule_delayed_work(&region->reap, 0);
 }
 
 static bool has_pins(const struct dev_pagemap *pgmap)
@@ -284,7 +306,7 @@ static bool has_pins(const struct dev_pagemap *pgmap)
 	if (!pgmap->nr_range)
 		return false;
 	for (pfn = PHYS_PFN(pgmap->range.start);
-	     pfn < PHYS_PFN(pgmap->range.end); pfn += step) {
+	     pfn <= PHYS_PFN(pgmap->range.end); pfn += step) {
 		if (!is_idle(pfn_to_page(pfn)))
 			return true;
 		cond_resched();

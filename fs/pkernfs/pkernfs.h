@@ -5,11 +5,12 @@
  * Lock order, outermost first:
  *
  *	s_umount
+ *	  pkernfs_region.reap_lock (under it, freezing is never waited for)
  *	  inode lock (the VFS orders those of several inodes)
  *	    mmap_lock, while data is copied from or to user memory
- *	      invalidate_lock of the inode's mapping
+ *	      invalidate_lock of the inode's mapping, also under reap_lock
  *	        a slot of the journal, by pkernfs_tx_begin()
- *	          an orphan list
+ *	          limbo and orphan lists, see media.h
  *	            pkernfs_media.alloc_lock
  *	        i_mmap_rwsem, to clear page tables
  *	  pkernfs_region.lock
@@ -54,8 +55,7 @@ enum pkernfs_errors {
  *               changed under @lock
  * @pages: struct pages of the small and of the data zone
  * @reap: reuses blocks that were pinned when they went out of use
- * @reap_lock: protects @sb, and keeps it as it is; outside of the freeze lock of a
- *             superblock
+ * @reap_lock: protects @sb, and keeps it as it is
  * @sb: the superblock while it is set up and writable
  *
  * Regions exist from boot to shutdown. Each has at most one superblock.
@@ -72,7 +72,7 @@ struct pkernfs_region {
 	bool counted;
 	int pages_error;
 	struct dev_pagemap *pages;
-	struct work_struct reap;
+	struct delayed_work reap;
 	struct mutex reap_lock;		/* see above */
 	struct super_block *sb;
 };
@@ -99,7 +99,9 @@ int pkernfs_get_pages(struct pkernfs_region *region);
 int pkernfs_drop_pages(struct pkernfs_region *region);
 bool pkernfs_has_page(const struct pkernfs_region *region, u64 offset);
 bool pkernfs_is_pinned(struct pkernfs_media *m, u64 offset);
+void pkernfs_await_unpin(struct pkernfs_media *m, u64 offset);
 void pkernfs_reap(struct work_struct *work);
+void pkernfs_start_reaper(struct pkernfs_media *m);
 void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb);
 
 /* memory_failure.c */
@@ -126,7 +128,8 @@ static inline bool pkernfs_is_usable(const struct pkernfs_region *region)
 	return !region->refused.text[0];
 }
 
-static inline struct pkernfs_region *pkernfs_sb_region(struct super_block *sb)
+static inline struct pkernfs_region *
+pkernfs_sb_region(const struct super_block *sb)
 {
 	return sb->s_fs_info;
 }
@@ -158,6 +161,7 @@ int pkernfs_change_inode(struct pkernfs_tx *tx, struct inode *inode, int nlink,
 int pkernfs_set_size(struct pkernfs_tx *tx, struct inode *inode, loff_t size);
 int pkernfs_change_size(struct inode *inode, loff_t size);
 int pkernfs_delete_inode(struct pkernfs_media *m, u32 ino, umode_t mode);
+bool pkernfs_is_writable(const struct super_block *sb);
 void pkernfs_evict_inode(struct inode *inode);
 void pkernfs_reclaim_orphans(struct super_block *sb);
 int pkernfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,

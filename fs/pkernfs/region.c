@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) "pkernfs: " fmt
 
+#include <linux/cc_platform.h>
 #include <linux/crash_dump.h>
 #include <linux/init.h>
 #include <linux/io.h>
@@ -343,6 +344,10 @@ static int __init check_region(struct pkernfs_region *region,
 	err = check_overlap(region, why);
 	if (err)
 		return err;
+	/* memremap() would map without encryption what processes map with it. */
+	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
+		return pkernfs_refuse(why, -EOPNOTSUPP,
+				      "memory encryption by the host (mem_encrypt=on) is not supported");
 	if ((m->phys + m->size - 1) >> boot_cpu_data.x86_phys_bits)
 		return pkernfs_refuse(why, -EINVAL,
 				      "it goes beyond the CPU's %u physical address bits",
@@ -439,7 +444,7 @@ static int __init claim_regions(void)
 		snprintf(region->name, sizeof(region->name), "pkernfs%u", i);
 		mutex_init(&region->lock);
 		mutex_init(&region->reap_lock);
-		INIT_WORK(&region->reap, pkernfs_reap);
+		INIT_DELAYED_WORK(&region->reap, pkernfs_reap);
 		region->pages_error = -EAGAIN;
 		if (claim_region(region, &region->refused))
 			pr_err("%s: pkernfs=%s refused: %s\n", region->name,

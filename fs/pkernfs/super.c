@@ -23,6 +23,7 @@
  * struct pkernfs_mount_options - what a mount asks for
  * @format: make a new filesystem whatever the region holds
  * @check: check everything before the mount succeeds
+ * @repair: the same, and repair what can be repaired
  * @errors: what to do about damage, 0 when that was not said
  * @layout: for formatting; otherwise what is given must be what is there
  * @filled: a superblock was set up, not found
@@ -30,12 +31,16 @@
 struct pkernfs_mount_options {
 	bool format;
 	bool check;
+	bool repair;
 	enum pkernfs_errors errors;
 	struct pkernfs_format_options layout;
 	bool filled;
 };
 
-enum { OPT_FORMAT, OPT_CHECK, OPT_ERRORS, OPT_BLOCK, OPT_SMALL, OPT_INODES };
+enum {
+	OPT_FORMAT, OPT_CHECK, OPT_REPAIR, OPT_ERRORS, OPT_BLOCK, OPT_SMALL,
+	OPT_INODES
+};
 
 static const struct constant_table errors_names[] = {
 	{ "remount-ro",	PKERNFS_ERRORS_REMOUNT_RO },
@@ -47,6 +52,7 @@ static const struct constant_table errors_names[] = {
 static const struct fs_parameter_spec pkernfs_parameters[] = {
 	fsparam_flag("format", OPT_FORMAT),
 	fsparam_flag("check", OPT_CHECK),
+	fsparam_flag("repair", OPT_REPAIR),
 	fsparam_enum("errors", OPT_ERRORS, errors_names),
 	fsparam_string("block", OPT_BLOCK),
 	fsparam_string("small", OPT_SMALL),
@@ -78,6 +84,10 @@ static int pkernfs_parse_param(struct fs_context *fc, struct fs_parameter *param
 		return 0;
 	case OPT_CHECK:
 		options->check = true;
+		return 0;
+	case OPT_REPAIR:
+		options->check = true;
+		options->repair = true;
 		return 0;
 	case OPT_ERRORS:
 		options->errors = result.uint_32;
@@ -160,6 +170,20 @@ static int format_region(struct fs_context *fc, struct pkernfs_region *region)
 	return 0;
 }
 
+/* One copy of the superblock is enough to get the other one back. */
+static int read_superblock(struct fs_context *fc, struct pkernfs_region *region,
+			   struct pkernfs_message *why)
+{
+	const struct pkernfs_mount_options *options = fc->fs_private;
+	int err = pkernfs_sb_read(&region->media, why);
+
+	if (err != -EUCLEAN || !options->repair)
+		return err;
+	warnfc(fc, "%s: %s", region->name, why->text);
+	err = pkernfs_sb_repair(&region->media, why);
+	return err ?: pkernfs_sb_read(&region->media, why);
+}
+
 /*
  * Restore what the region holds; format it when it holds nothing. A damaged
  * region is neither: it may be all that is left of somebody's machines.
@@ -176,8 +200,13 @@ static int open_region(struct fs_context *fc, struct pkernfs_region *region,
 	struct pkernfs_message why;
 	int err = -ENODATA;
 
+	if (options->repair && fc->sb_flags & SB_RDONLY) {
+		errorfc(fc, "%s cannot be repaired by a read-only mount",
+			region->name);
+		return -EROFS;
+	}
 	if (!options->format)
-		err = pkernfs_sb_read(&region->media, &why);
+		err = read_superblock(fc, region, &why);
 	*formatted = err == -ENODATA;
 	if (!err)
 		return check_layout(fc, region);
@@ -237,6 +266,8 @@ static void begin_writing(struct super_block *sb)
 static void end_writing(struct pkernfs_region *region)
 {
 	pkernfs_set_reaper(region, NULL);
+	if (READ_ONCE(region->media.broken))
+		return;
 	mutex_lock(&region->lock);
 	region->media.state.flags |= PKERNFS_STATE_CLEAN;
 	pkernfs_sb_write_state(&region->media);
@@ -261,14 +292,13 @@ static void pkernfs_put_super(struct super_block *sb)
 	WRITE_ONCE(region->policy_sb, NULL);
 	if (!sb_rdonly(sb))
 		end_writing(region);
-	/* Damage may have made it read-only while it was written to. */
-	pkernfs_set_reaper(region, NULL);
 	close_region(region);
 }
 
 /*
  * What is on media is complete at any time. With these functions, though, the
- * VFS offers freezing, which keeps everything that changes it waiting.
+ * VFS offers freezing, which keeps everything that changes it waiting; but stores
+ * through mappings go on.
  */
 static int pkernfs_freeze(struct super_block *sb)
 {
@@ -321,6 +351,8 @@ static int pkernfs_show_options(struct seq_file *m, struct dentry *root)
 	const struct pkernfs_region *region = pkernfs_sb_region(root->d_sb);
 	const struct pkernfs_geometry *geo = &region->media.geo;
 
+	if (READ_ONCE(region->media.broken))
+		seq_puts(m, ",emergency_ro");
 	seq_printf(m, ",errors=%s", errors_name(region));
 	seq_printf(m, ",block=%lluM,small=%lluK,inodes=%llu",
 		   (1ULL << geo->data_block_shift) / SZ_1M,
@@ -359,7 +391,9 @@ static const struct super_operations pkernfs_super_operations = {
 /*
  * Do what the administrator wants to be done about damage. What is under way then
  * fails with EROFS where it would begin a transaction. The caller may hold any
- * lock.
+ * lock. SB_RDONLY stays as it is: it is for those who hold s_umount, and thawing a
+ * superblock that has got it meanwhile leaves everybody waiting, see
+ * thaw_super_locked() and ext4_handle_error() of 6.12.
  */
 static void apply_policy(struct pkernfs_region *region, struct super_block *sb)
 {
@@ -369,12 +403,9 @@ static void apply_policy(struct pkernfs_region *region, struct super_block *sb)
 	if (region->errors == PKERNFS_ERRORS_CONTINUE &&
 	    !READ_ONCE(region->media.broken))
 		return;
-	if (sb_rdonly(sb))
+	if (sb_rdonly(sb) || xchg(&region->media.broken, true))
 		return;
-	WRITE_ONCE(region->media.broken, true);
 	pr_crit("%s: becomes read-only, since it is damaged\n", region->name);
-	/* As ext4 does it: s_umount cannot be taken here. */
-	sb->s_flags |= SB_RDONLY;
 }
 
 /* The one place where damage that media/ finds is told. */
@@ -393,13 +424,23 @@ static void report_damage(struct pkernfs_media *m, u32 ino, u64 offset,
 
 static int check_region(struct fs_context *fc, struct pkernfs_region *region)
 {
-	struct pkernfs_check_result result;
+	const struct pkernfs_mount_options *options = fc->fs_private;
+	struct pkernfs_check_result found, left;
 	int err;
 
-	err = pkernfs_check(&region->media, 0, &result);
-	if (err)
-		errorfc(fc, "%s did not pass the check, see the kernel log",
-			region->name);
+	err = pkernfs_check(&region->media,
+			    options->repair ? PKERNFS_CHECK_REPAIR : 0, &found);
+	if (found.repaired) {
+		warnfc(fc, "%s: %llu errors repaired", region->name,
+		       found.repaired);
+		/* Repairing one thing may have shown another. */
+		err = pkernfs_check(&region->media, 0, &left);
+	}
+	if (err == -EUCLEAN)
+		errorfc(fc, "%s did not pass the check: %llu errors, the first ones are in the kernel log",
+			region->name, found.errors - found.repaired);
+	else if (err)
+		errorfc(fc, "%s could not be checked", region->name);
 	return err;
 }
 
@@ -427,6 +468,11 @@ static int recover_region(struct fs_context *fc, struct pkernfs_region *region)
 
 	if (unknown && pkernfs_is_interrupted(&region->media)) {
 		errorfc(fc, "%s was not changed: it needs recovery but has unknown features 0x%llx",
+			region->name, unknown);
+		return -EOPNOTSUPP;
+	}
+	if (unknown && options->repair) {
+		errorfc(fc, "%s cannot be repaired: it has unknown features 0x%llx",
 			region->name, unknown);
 		return -EOPNOTSUPP;
 	}
@@ -506,6 +552,7 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	region->errors = options->errors ?: PKERNFS_ERRORS_REMOUNT_RO;
 	m->report = report_damage;
 	m->is_busy = pkernfs_is_pinned;
+	m->await = pkernfs_await_unpin;
 	err = pkernfs_begin_use();
 	if (err) {
 		errorfc(fc, "%s cannot be mounted during hibernation",
@@ -594,6 +641,23 @@ static int pkernfs_get_tree(struct fs_context *fc)
 	return err;
 }
 
+/* May the region be written to from now on? */
+static int check_writable(struct fs_context *fc,
+			  const struct pkernfs_region *region)
+{
+	if (region->media.unknown_ro_compat) {
+		errorfc(fc, "%s stays read-only: it has unknown features 0x%llx",
+			region->name, region->media.unknown_ro_compat);
+		return -EROFS;
+	}
+	if (READ_ONCE(region->media.broken)) {
+		errorfc(fc, "%s stays read-only, since it is damaged; unmount it, and mount it with -o repair",
+			region->name);
+		return -EROFS;
+	}
+	return 0;
+}
+
 static int pkernfs_reconfigure(struct fs_context *fc)
 {
 	const struct pkernfs_mount_options *options = fc->fs_private;
@@ -603,12 +667,16 @@ static int pkernfs_reconfigure(struct fs_context *fc)
 	int err;
 
 	if (options->format || options->check)
-		return invalfc(fc, "a remount cannot %s; unmount %s first",
-			       options->format ? "format" : "check",
+		return invalfc(fc, "a remount cannot format, check or repair; unmount %s first",
 			       region->name);
 	err = check_layout(fc, region);
 	if (err)
 		return err;
+	if (!rdonly && fc->sb_flags_mask & SB_RDONLY) {
+		err = check_writable(fc, region);
+		if (err)
+			return err;
+	}
 	if (options->errors)
 		region->errors = options->errors;
 	if (!(fc->sb_flags_mask & SB_RDONLY) || rdonly == sb_rdonly(sb))
@@ -616,16 +684,6 @@ static int pkernfs_reconfigure(struct fs_context *fc)
 	if (rdonly) {
 		end_writing(region);
 		return 0;
-	}
-	if (region->media.unknown_ro_compat) {
-		errorfc(fc, "%s stays read-only: it has unknown features 0x%llx",
-			region->name, region->media.unknown_ro_compat);
-		return -EROFS;
-	}
-	if (READ_ONCE(region->media.broken)) {
-		errorfc(fc, "%s stays read-only, since it is damaged; unmount and check it",
-			region->name);
-		return -EROFS;
 	}
 	begin_writing(sb);
 	WRITE_ONCE(region->policy_sb, sb);

@@ -57,10 +57,25 @@ changes_nothing() {
 becomes_read_only() {
 	exec 4<>/mnt/good
 	meets_damage "$1: damage is met"
-	check "$1: and shown as read-only" has_options ro remount-ro
+	check "$1: and it is shown" has_options rw,.*emergency_ro remount-ro
 	changes_nothing "$1"
+	check_fails "$1: a refused remount changes nothing" "stays read-only" \
+		mount -o remount,rw,errors=panic /mnt
+	check "$1: not even errors=" has_options rw,.*emergency_ro remount-ro
+	check "$1: it can become read-only for good" mount -o remount,ro /mnt
+	check "$1: which is shown" has_options ro,.*emergency_ro remount-ro
 	exec 4>&-
 	umount /mnt
+}
+
+# A superblock that becomes SB_RDONLY while it is frozen is never thawed.
+meets_damage_frozen() {
+	check "frozen" mount -t pkernfs pkernfs0 /mnt
+	check "frozen: it is" fsfreeze --freeze /mnt
+	meets_damage "frozen: damage is met"
+	check "frozen: and thawed again" fsfreeze --unfreeze /mnt
+	changes_nothing "frozen"
+	check "frozen: it is unmounted" umount /mnt
 }
 
 boot3() {
@@ -68,6 +83,7 @@ boot3() {
 	check "by default" mount -t pkernfs pkernfs0 /mnt
 	check "damage makes it read-only" has_options rw remount-ro
 	becomes_read_only "remount-ro"
+	meets_damage_frozen
 	check_fails "a check finds it at once" "did not pass the check" \
 		mount -t pkernfs -o check pkernfs0 /mnt
 	check "a new mount is writable until damage is met" mount -t pkernfs pkernfs0 /mnt

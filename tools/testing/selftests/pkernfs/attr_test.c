@@ -288,6 +288,12 @@ TEST_F(attr, changes_of_a_file_set_its_times)
 	EXPECT_EQ(MODIFIED | CHANGED, changed_times("file", &st));
 	ASSERT_EQ(0, ftruncate(self->fd, 10));
 	EXPECT_EQ(MODIFIED | CHANGED, changed_times("file", &st));
+	ASSERT_EQ(0, truncate("file", 20));
+	EXPECT_EQ(MODIFIED | CHANGED, changed_times("file", &st));
+	ASSERT_EQ(0, truncate("file", 20));
+	EXPECT_EQ(0, changed_times("file", &st));
+	ASSERT_EQ(0, truncate("file", 5));
+	EXPECT_EQ(MODIFIED | CHANGED, changed_times("file", &st));
 	ASSERT_EQ(0, fallocate(self->fd, 0, 0, 100));
 	EXPECT_EQ(MODIFIED | CHANGED, changed_times("file", &st));
 	ASSERT_EQ(0, fchmod(self->fd, 0600));

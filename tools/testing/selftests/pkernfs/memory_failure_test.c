@@ -14,9 +14,8 @@
 
 #include "../kselftest_harness.h"
 #include "test_mount.h"
+#include "test_pin.h"
 
-#define PAGE		4096UL
-#define DATA_BLOCK	(2UL << 20)
 #define BAD_PAGE	3UL
 
 FIXTURE(failure)
@@ -93,15 +92,6 @@ static int touch_in_child(char *addr)
 	}
 	wait(&status);
 	return WEXITSTATUS(status);
-}
-
-static long used_bytes(const struct statfs *at_start)
-{
-	struct statfs now;
-
-	if (statfs(".", &now))
-		return -1;
-	return (at_start->f_bfree - now.f_bfree) * now.f_bsize;
 }
 
 /* Where in the region the page of a file is; 0 for nowhere. */
@@ -231,6 +221,26 @@ TEST_F(failure, a_free_block_is_taken_out_of_use)
 	EXPECT_EQ(strlen(pfn), write(inject, pfn, strlen(pfn)));
 	EXPECT_EQ(variant->block, used_bytes(&self->at_start));
 	EXPECT_FALSE(is_reused(place));
+}
+
+/* Nor may anything make it wait: all memory failures of the machine would. */
+TEST_F(failure, does_not_wait_for_a_thaw)
+{
+	struct iovec iov = { self->map, PAGE };
+	int dir = open(".", O_RDONLY), pipes[2];
+
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(PAGE, vmsplice(pipes[1], &iov, 1, 0));
+	ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       0, variant->block));
+	/* Another block takes its place. */
+	self->map[0] = 'o';
+	ASSERT_EQ(0, ioctl(dir, FIFREEZE, 0));
+	/* The block that was pinned is to be freed now, which has to wait. */
+	EXPECT_EQ(PAGE, read(pipes[0], (char [PAGE]){}, PAGE));
+	EXPECT_EQ(EBUSY, report_bad(self->map));
+	ASSERT_EQ(0, ioctl(dir, FITHAW, 0));
+	EXPECT_TRUE(becomes_used(&self->at_start, variant->size));
 }
 
 TEST_F(failure, what_cannot_be_listed_is_an_error)

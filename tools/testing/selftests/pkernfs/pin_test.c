@@ -5,7 +5,10 @@
  * pipe, by vmsplice(), and a fixed buffer of io_uring stand for all pins.
  */
 #define _GNU_SOURCE
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <linux/io_uring.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -76,6 +79,37 @@ static bool unpin_page(int pipe)
 
 	memset(expected, 'o', PAGE);
 	return read(pipe, buf, PAGE) == PAGE && !memcmp(buf, expected, PAGE);
+}
+
+/*
+ * Which page of the file lies last in the data zone, or in the small zone before
+ * it; -1 if that cannot be found out. The file has all there is.
+ */
+static long find_last_page(int fd, bool of_data_zone)
+{
+	static char space[sizeof(struct fiemap) + 512 * sizeof(struct fiemap_extent)];
+	struct fiemap *map = (struct fiemap *)space;
+	unsigned long long end, last = 0, data = ~0ULL;
+	long page = -1;
+	unsigned int i;
+
+	map->fm_length = ~0ULL;
+	map->fm_extent_count = 512;
+	if (ioctl(fd, FS_IOC_FIEMAP, map))
+		return -1;
+	/* fill_region() takes the data zone first. */
+	if (map->fm_mapped_extents)
+		data = map->fm_extents[0].fe_physical;
+	for (i = 0; i < map->fm_mapped_extents; i++) {
+		const struct fiemap_extent *e = &map->fm_extents[i];
+
+		end = e->fe_physical + e->fe_length;
+		if ((e->fe_physical >= data) != of_data_zone || end <= last)
+			continue;
+		last = end;
+		page = (e->fe_logical + e->fe_length) / PAGE - 1;
+	}
+	return page;
 }
 
 TEST_F(pin, truncated_memory_is_not_reused)
@@ -165,6 +199,33 @@ TEST_F(pin, goes_while_read_only)
 				   NULL));
 		EXPECT_TRUE(becomes_used(&self->at_start, 0));
 	}
+}
+
+/* Also at the very end of the zone, where the file has been given its blocks. */
+TEST_F(pin, keeps_the_last_page_from_formatting)
+{
+	long last;
+
+	ASSERT_EQ(0, munmap(self->map, variant->size));
+	ASSERT_EQ(0, close(self->fd));
+	ASSERT_EQ(0, unlink("file"));
+	ASSERT_EQ(0, fill_region());
+	self->fd = open("other", O_RDWR);
+	last = find_last_page(self->fd, variant->size > DATA_BLOCK);
+	ASSERT_LE(0, last);
+	self->map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->fd, last * PAGE);
+	ASSERT_NE(MAP_FAILED, self->map);
+	self->map[0] = 'o';
+	ASSERT_EQ(0, pin_page(self->pipe[1], self->map));
+	ASSERT_EQ(0, munmap(self->map, PAGE));
+	ASSERT_EQ(0, close(self->fd));
+	ASSERT_EQ(0, unlink("other"));
+	ASSERT_EQ(0, chdir("/"));
+	ASSERT_EQ(0, umount(self->mount.dir));
+	EXPECT_ERRNO(EBUSY, mount("pkernfs0", self->mount.dir, "pkernfs", 0,
+				  "format"));
+	ASSERT_EQ(0, mount_and_enter(&self->mount, "check"));
 }
 
 TEST_F(pin, many_come_and_go)
