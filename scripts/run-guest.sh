@@ -38,6 +38,7 @@ read_settings() {
 	# A debug kernel is slow, and keeps books about memory in memory.
 	TIMEOUT=$((TIMEOUT * 6))
 	MEM=$(($(numfmt --from=iec "$MEM") / 1048576 + 1024))M
+	CMDLINE=$(sed 's/crashkernel=[0-9]*M/crashkernel=640M/' <<<"$CMDLINE")
 }
 
 boot() {

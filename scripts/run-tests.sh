@@ -15,7 +15,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 MODE=${1:-test}
 # Where many do things at once: where there can be data races.
-CONCURRENT=(mmap_stress selftests workload)
+CONCURRENT=(mmap_stress selftests stress workload)
 started=$(now)
 passed=0 failed=0 skipped=0
 table=
