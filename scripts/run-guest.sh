@@ -31,8 +31,8 @@ TROUBLE+='|Bad page|scheduling while atomic|sleeping function|nobody cared|traps
 
 # The test's settings, which stand in its file as plain assignments.
 read_settings() {
-	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS='' DISK=''
-	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS|DISK)=' "$TEST")"
+	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS='' DISK='' LEAKS=''
+	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS|DISK|LEAKS)=' "$TEST")"
 	TIMEOUT=$((TIMEOUT * SOAK))
 	[[ -n ${DEBUG:-} && $DEBUG != bench ]] || return 0
 	# A debug kernel is slow, and keeps books about memory in memory.
@@ -51,6 +51,8 @@ boot() {
 	# On a busy host an emulated guest measures its TSC wrong, up to a clock
 	# that runs eight times too fast; so it has to use the HPET.
 	[[ $ACCEL != tcg ]] || append+=" tsc=unstable"
+	# With kmemleak the ACPI code that tells PCI interrupts runs into its timeouts.
+	[[ -z ${DEBUG:-} || -z $LEAKS ]] || append+=" kmemleak=on pci=noacpi"
 	append+=" pkernfs_test.name=$(basename "$TEST" .sh)"
 	append+=" pkernfs_test.boot=1 pkernfs_test.count=0 pkernfs_test.soak=$SOAK"
 	append+=" pkernfs_test.debug=${DEBUG:-} $CMDLINE"

@@ -6,6 +6,7 @@
 # kernel 3 meets the damage. Its panic starts kernel 4.
 
 MEM=2G
+LEAKS=1
 CMDLINE="memmap=16M!1024M,16M!1056M,16M!1088M pkernfs=16M!1024M,16M!1056M,16M!1088M crashkernel=256M"
 # For /dev/mem the ranges are reserved, not persistent memory.
 MEMMAP="$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$') iomem=relaxed"

@@ -4,6 +4,7 @@
 # Mounting: one superblock a region, options, remount, who may mount.
 
 MEM=2G
+LEAKS=1
 CMDLINE="memmap=256M!1G pkernfs=256M!1G"
 
 options() {

@@ -6,6 +6,7 @@
 
 MEM=2G
 TIMEOUT=300
+LEAKS=1
 CMDLINE="memmap=256M!1G pkernfs=256M!1G crashkernel=64M"
 
 # shellcheck source=scripts/guest/selftest-lib.sh

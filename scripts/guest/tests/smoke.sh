@@ -4,6 +4,7 @@
 # The harness itself: three kernels in a row, by both ways of loading them.
 
 MEM=1G
+LEAKS=1
 CMDLINE="memmap=128M!512M"
 
 boot1() {
