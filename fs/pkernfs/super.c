@@ -39,7 +39,7 @@ struct pkernfs_mount_options {
 
 enum {
 	OPT_FORMAT, OPT_CHECK, OPT_REPAIR, OPT_ERRORS, OPT_BLOCK, OPT_SMALL,
-	OPT_INODES
+	OPT_INODES, OPT_EMERGENCY_RO
 };
 
 static const struct constant_table errors_names[] = {
@@ -57,6 +57,7 @@ static const struct fs_parameter_spec pkernfs_parameters[] = {
 	fsparam_string("block", OPT_BLOCK),
 	fsparam_string("small", OPT_SMALL),
 	fsparam_string("inodes", OPT_INODES),
+	fsparam_flag("emergency_ro", OPT_EMERGENCY_RO),
 	{}
 };
 
@@ -98,6 +99,9 @@ static int pkernfs_parse_param(struct fs_context *fc, struct fs_parameter *param
 		return parse_number(fc, param, &options->layout.small_size);
 	case OPT_INODES:
 		return parse_number(fc, param, &options->layout.inodes);
+	case OPT_EMERGENCY_RO:
+		/* A remount repeats what /proc/mounts shows; it cannot be chosen. */
+		return 0;
 	default:
 		return opt;
 	}

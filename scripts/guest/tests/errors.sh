@@ -72,10 +72,12 @@ becomes_read_only() {
 # A superblock that becomes SB_RDONLY while it is frozen is never thawed.
 meets_damage_frozen() {
 	check "frozen" mount -t pkernfs pkernfs0 /mnt
+	exec 4<>/mnt/good
 	check "frozen: it is" fsfreeze --freeze /mnt
 	meets_damage "frozen: damage is met"
 	check "frozen: and thawed again" fsfreeze --unfreeze /mnt
 	changes_nothing "frozen"
+	exec 4>&-
 	check "frozen: it is unmounted" umount /mnt
 }
 
