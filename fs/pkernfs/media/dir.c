@@ -18,9 +18,9 @@
 
 /*
  * A leaf gets a name only if it has no more bytes then: a search goes through all
- * of it, so half as many names are worth the rest of the block.
+ * of it, so a quarter of the names is worth the rest of the block.
  */
-#define MAX_FILL	(PKERNFS_BLOCK_SIZE / 2)
+#define MAX_FILL	(PKERNFS_BLOCK_SIZE / 4)
 
 #define MIN_RECORD	ALIGN(sizeof(struct pkernfs_dirent) + 1, 8)
 #define MAX_RECORDS	((PKERNFS_BLOCK_SIZE - sizeof(struct pkernfs_dir_leaf)) / \
@@ -219,25 +219,24 @@ static bool has_name(const struct pkernfs_dirent *d, const char *name, u32 len)
 static int search_leaf(const struct dir_walk *w, const char *name, u32 len,
 		       struct dir_search *s)
 {
-	struct pkernfs_dirent *d;
-	u32 pos, size;
+	struct pkernfs_dirent *d = (void *)(w->leaf + 1);
+	u32 left = w->used - sizeof(*w->leaf), size;
 
-	for (pos = sizeof(*w->leaf); pos < w->used; pos += size) {
-		d = (void *)w->leaf + pos;
-		size = record_size(w, pos);
-		if (!size)
-			return invalid_record(w, pos);
+	for (; left >= MIN_RECORD; left -= size, d = (void *)d + size) {
+		size = le16_to_cpu(d->size);
+		if (size < MIN_RECORD || size > left || !IS_ALIGNED(size, 8))
+			break;
 		if (le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT != w->hash || !d->ino)
 			continue;
 		if (!is_record(w, d))
-			return invalid_record(w, pos);
+			break;
 		if (has_name(d, name, len)) {
 			s->found = d;
 			return 0;
 		}
 		s->collides = true;
 	}
-	return 0;
+	return left ? invalid_record(w, w->used - left) : 0;
 }
 
 /* Find a name: s->found is NULL when there is none. */
@@ -406,28 +405,38 @@ static int find_depth(const struct dir_walk *w, u32 size, u32 *depth)
 
 /*
  * Copy the names that share from @min to @max bits with w->hash to @leaf.
- * Return: how many there are, or a negative errno. Without a leaf, only count.
+ * find_depth() has checked them.
  */
-static int copy_names(const struct dir_walk *w, u32 min, u32 max,
-		      struct pkernfs_dir_leaf *leaf)
+static void copy_names(const struct dir_walk *w, u32 min, u32 max,
+		       struct pkernfs_dir_leaf *leaf)
 {
-	struct pkernfs_dirent *d = NULL;
-	u32 used = sizeof(*leaf), size, shared;
-	int count = 0, err = 0;
+	const struct pkernfs_dirent *d;
+	u32 used = sizeof(*leaf), pos, size, shared;
 
-	while ((d = next_record(w, d, &err))) {
+	for (pos = sizeof(*w->leaf); pos < w->used; pos += size) {
+		d = (void *)w->leaf + pos;
+		size = le16_to_cpu(d->size);
 		shared = shared_bits(w, d);
 		if (!d->ino || shared < min || shared > max)
 			continue;
-		size = le16_to_cpu(d->size);
-		if (leaf)
-			memcpy((void *)leaf + used, d, size);
+		memcpy((void *)leaf + used, d, size);
 		used += size;
-		count++;
 	}
-	if (leaf)
-		leaf->used = cpu_to_le16(used);
-	return err ?: count;
+	leaf->used = cpu_to_le16(used);
+}
+
+/* Are there names that share exactly @depth bits with w->hash? */
+static bool has_sibling(const struct dir_walk *w, u32 depth)
+{
+	const struct pkernfs_dirent *d;
+	u32 pos;
+
+	for (pos = sizeof(*w->leaf); pos < w->used; pos += le16_to_cpu(d->size)) {
+		d = (void *)w->leaf + pos;
+		if (d->ino && shared_bits(w, d) == depth)
+			return true;
+	}
+	return false;
 }
 
 /* A table that is being filled. Where it is not new it has been saved. */
@@ -469,13 +478,12 @@ static int add_part(struct pkernfs_tx *tx, const struct dir_walk *w,
 		    struct dir_table *t, u64 hash, u32 depth, u32 min, u32 max)
 {
 	u64 offset;
-	int ret;
+	int err;
 
-	ret = new_leaf(tx, depth, &offset);
-	if (!ret)
-		ret = copy_names(w, min, max, pkernfs_at(tx->m, offset));
-	if (ret < 0)
-		return ret;
+	err = new_leaf(tx, depth, &offset);
+	if (err)
+		return err;
+	copy_names(w, min, max, pkernfs_at(tx->m, offset));
 	set_run(t, hash, depth, offset | PKERNFS_PTR_LEAF);
 	t->blocks++;
 	return 0;
@@ -486,12 +494,11 @@ static int add_sibling(struct pkernfs_tx *tx, const struct dir_walk *w,
 		       struct dir_table *t, u32 depth)
 {
 	u64 hash = w->hash ^ BIT_ULL(PKERNFS_HASH_BITS - 1 - depth);
-	int ret = copy_names(w, depth, depth, NULL);
 
-	if (ret > 0)
+	if (has_sibling(w, depth))
 		return add_part(tx, w, t, hash, depth + 1, depth, depth);
 	set_run(t, hash, depth + 1, 0);
-	return ret;
+	return 0;
 }
 
 /*

@@ -17,6 +17,9 @@
 
 #define BITS_PER_BLOCK		(8ULL * PKERNFS_BLOCK_SIZE)
 
+/* What a name of usual length costs in a directory. */
+#define BYTES_PER_NAME		192
+
 /*
  * Inode numbers fit 32 bits, so that a 32-bit process can stat() every file.
  * Number 0 means "none", so the last number is the same as the count; and the
@@ -125,9 +128,14 @@ int pkernfs_geometry_plan(u64 phys, u64 size,
 
 	bytes[PKERNFS_AREA_INODES] = inodes * PKERNFS_INODE_SIZE;
 	bytes[PKERNFS_AREA_INODE_BITMAP] = bitmap_bytes(inodes);
-	/* Of two small blocks one is a file's that needs an extent block. */
-	bytes[PKERNFS_AREA_META] = max_t(u64, SZ_512K,
-					 ALIGN(small / 2, PKERNFS_BLOCK_SIZE));
+	/*
+	 * Of two small blocks one is a file's that needs an extent block. And each
+	 * inode has a name, of some 20 in a block.
+	 */
+	bytes[PKERNFS_AREA_META] = max3((u64)SZ_512K,
+					ALIGN(small / 2, PKERNFS_BLOCK_SIZE),
+					ALIGN(inodes * BYTES_PER_NAME,
+					      PKERNFS_BLOCK_SIZE));
 	/* The meta zone may grow by up to SMALL_ALIGN, see above. */
 	bytes[PKERNFS_AREA_META_BITMAP] =
 		bitmap_bytes((bytes[PKERNFS_AREA_META] + SMALL_ALIGN) >>

@@ -17,6 +17,7 @@
 })
 
 #define min3(a, b, c)		min((__typeof__(a))min(a, b), c)
+#define max3(a, b, c)		max((__typeof__(a))max(a, b), c)
 #define min_t(t, a, b)		min((t)(a), (t)(b))
 #define max_t(t, a, b)		max((t)(a), (t)(b))
 #define clamp(v, lo, hi)	min((__typeof__(v))max(v, lo), hi)
