@@ -244,14 +244,10 @@ int pkernfs_inode_write(struct pkernfs_tx *tx, u32 ino,
 	return err;
 }
 
-static int write_time(struct pkernfs_tx *tx, struct pkernfs_time *time,
-		      const struct pkernfs_timestamp *t)
+static int save_times(struct pkernfs_tx *tx, const struct pkernfs_time *first,
+		      u32 count)
 {
-	int err = pkernfs_tx_save(tx, time, sizeof(*time));
-
-	if (!err)
-		*time = time_to_media(t);
-	return err;
+	return pkernfs_tx_save(tx, first, count * sizeof(*first));
 }
 
 /**
@@ -275,12 +271,19 @@ int pkernfs_inode_write_times(struct pkernfs_tx *tx, u32 ino,
 
 	err = pkernfs_inode_get(tx->m, ino, 0, &inode);
 	if (!err && which & PKERNFS_ATIME)
-		err = write_time(tx, &inode->atime, &attr->atime);
-	if (!err && which & PKERNFS_MTIME)
-		err = write_time(tx, &inode->mtime, &attr->mtime);
-	if (!err && which & PKERNFS_CTIME)
-		err = write_time(tx, &inode->ctime, &attr->ctime);
-	return err;
+		err = save_times(tx, &inode->atime, 1);
+	/* Both, though maybe only one changes: two records would cost more. */
+	if (!err && which & (PKERNFS_MTIME | PKERNFS_CTIME))
+		err = save_times(tx, &inode->mtime, 2);
+	if (err)
+		return err;
+	if (which & PKERNFS_ATIME)
+		inode->atime = time_to_media(&attr->atime);
+	if (which & PKERNFS_MTIME)
+		inode->mtime = time_to_media(&attr->mtime);
+	if (which & PKERNFS_CTIME)
+		inode->ctime = time_to_media(&attr->ctime);
+	return 0;
 }
 
 /**

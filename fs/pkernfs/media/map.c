@@ -179,10 +179,26 @@ static struct pkernfs_extent extent_at(const struct map_cursor *c, u64 page)
 	};
 }
 
+/* As walk(), for those who need no way back. */
+static int find_entry(struct pkernfs_media *m, u32 ino,
+		      struct pkernfs_inode *inode, u64 page, struct map_cursor *c)
+{
+	u64 entry;
+	int err;
+
+	*c = root_cursor(inode, page);
+	for (;;) {
+		err = read_entry(m, ino, c, &entry);
+		if (err || pkernfs_ptr_type(entry) != PKERNFS_PTR_TABLE)
+			return err;
+		*c = table_cursor(m, c, entry, page);
+	}
+}
+
 static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
 		  u64 page, u64 max_pages, struct pkernfs_extent *extent)
 {
-	struct map_path path;
+	struct map_cursor c;
 	int err;
 
 	if (page >= map_pages(inode->height)) {
@@ -192,10 +208,10 @@ static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
 		};
 		return 0;
 	}
-	err = walk(m, ino, inode, page, &path);
+	err = find_entry(m, ino, inode, page, &c);
 	if (err)
 		return err;
-	*extent = extent_at(&path.at[path.depth], page);
+	*extent = extent_at(&c, page);
 	extent->count = min(extent->count, max_pages);
 	return 0;
 }
