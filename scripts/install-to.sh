@@ -93,6 +93,10 @@ done
 find_kernel
 [[ -w $KSRC ]] || die "$KSRC is not writable"
 
+# Git lists none in somebody else's clone, nor outside of one.
+[[ -n $(new_files) ]] ||
+	die "git cannot list the files of $REPO" \
+		"make it a clone of your own, or: git config --global --add safe.directory $REPO"
 changed=0
 echo "pkernfs into $KSRC ($KBASE):"
 check_patches
