@@ -3,6 +3,7 @@
  * Blocks and inodes in use: a bitmap for each zone. alloc_lock protects all
  * bitmaps and is held for the search and the change of a few words.
  */
+#include <asm/page.h>
 #include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/compiler.h>
@@ -10,7 +11,6 @@
 #include <linux/error-injection.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
-#include <linux/string.h>
 
 #include "internal.h"
 
@@ -270,7 +270,7 @@ int pkernfs_meta_alloc(struct pkernfs_tx *tx, u64 *offset)
 	if (err)
 		return err;
 	*offset = pkernfs_block_offset(tx->m, PKERNFS_ZONE_META, n);
-	memset(pkernfs_at(tx->m, *offset), 0, PKERNFS_BLOCK_SIZE);
+	clear_page(pkernfs_at(tx->m, *offset));
 	return 0;
 }
 

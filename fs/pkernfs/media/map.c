@@ -4,6 +4,7 @@
  * table it needs no balancing: every change is that of single entries, and to
  * find one takes at most five loads.
  */
+#include <asm/page.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
@@ -336,14 +337,15 @@ static u64 count_holes(const struct map_cursor *c, u64 max)
 	return n;
 }
 
+/* By pages, since processors do that faster than anything else. */
 static void zero(const struct pkernfs_media *m, u64 offset, u64 size)
 {
-	u64 n;
+	u64 end = offset + size;
 
-	for (; size; offset += n, size -= n) {
-		n = min_t(u64, size, SZ_2M);
-		memset(pkernfs_at(m, offset), 0, n);
-		cond_resched();
+	for (; offset < end; offset += PKERNFS_BLOCK_SIZE) {
+		clear_page(pkernfs_at(m, offset));
+		if (IS_ALIGNED(offset, SZ_2M))
+			cond_resched();
 	}
 }
 
