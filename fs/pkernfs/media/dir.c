@@ -836,11 +836,28 @@ static int sort_leaf(const struct dir_walk *w, u64 from, u16 *order, u32 *n)
 	return err;
 }
 
-/* There is neither '/' nor NUL in a name. */
-static bool is_name(const char *name, u32 len)
+#define ONES	0x0101010101010101ULL
+
+/* As has_zero() of <asm/word-at-a-time.h>. */
+static bool has_byte(u64 word, u8 byte)
 {
-	for (; len; len--, name++) {
-		if (*name == '/' || !*name)
+	word ^= ONES * byte;
+	return (word - ONES) & ~word & ONES << 7;
+}
+
+/* There is neither '/' nor NUL in a name. Records consist of whole words. */
+static bool is_name(const struct pkernfs_dirent *d)
+{
+	const __le64 *p = (const __le64 *)d->name;
+	u32 left = d->name_len;
+	u64 word;
+
+	for (; left; left -= min(left, 8U), p++) {
+		word = le64_to_cpu(*p);
+		/* Behind the name there may be anything. */
+		if (left < 8)
+			word |= ~0ULL << left * 8;
+		if (has_byte(word, 0) || has_byte(word, '/'))
 			return false;
 	}
 	return true;
@@ -861,7 +878,7 @@ static int emit_leaf(const struct dir_walk *w, u64 from, pkernfs_dir_actor actor
 		return err;
 	for (i = 0; i < n; i++) {
 		d = (void *)w->leaf + order[i];
-		if (!is_name(d->name, d->name_len))
+		if (!is_name(d))
 			return pkernfs_corrupt(w->m, w->dir,
 					       pkernfs_offset(w->m, d),
 					       "directory has a name with '/' or NUL");
