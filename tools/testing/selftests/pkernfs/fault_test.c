@@ -27,35 +27,48 @@ static int write_text(const char *name, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* Return: false in a kernel without fault injection. */
-static bool prepare_faults(void)
+static bool has_faults(void)
 {
-	static const char * const settings[][2] = {
-		{ "failslab/ignore-gfp-wait", "N" },
-		{ "failslab/verbose", "0" },
-		{ "fail_page_alloc/ignore-gfp-wait", "N" },
-		{ "fail_page_alloc/min-order", "0" },
-		{ "fail_page_alloc/verbose", "0" },
-		{ "fail_function/verbose", "0" },
-		{ "fail_function/inject", "pkernfs_tx_begin" },
-		{ "fail_function/pkernfs_tx_begin/retval", "-30" },
-		{ "fail_function/inject", "pkernfs_tx_save" },
-		{ "fail_function/pkernfs_tx_save/retval", "-27" },
-		{ "fail_function/inject", "pkernfs_alloc" },
-		{ "fail_function/pkernfs_alloc/retval", "-28" },
-		{ "fail_function/inject", "pkernfs_free" },
-		{ "fail_function/pkernfs_free/retval", "-27" },
-	};
-	char name[PATH_MAX];
-	size_t i;
+	return !access(DEBUGFS "fail_function/inject", W_OK);
+}
 
-	for (i = 0; i < ARRAY_SIZE(settings); i++) {
-		snprintf(name, sizeof(name), DEBUGFS "%s", settings[i][0]);
-		/* Another test has marked the functions already. */
-		if (write_text(name, settings[i][1]) && errno != EBUSY)
-			return false;
-	}
-	return true;
+static int set(const char *name, const char *value)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DEBUGFS "%s", name);
+	return write_text(path, value) ? errno : 0;
+}
+
+/* Let @function return -@err when it is its turn. */
+static int mark(const char *function, int err)
+{
+	char name[64], value[32];
+	int ret = set("fail_function/inject", function);
+
+	/* Another test has marked it already. */
+	if (ret && ret != EBUSY)
+		return ret;
+	snprintf(name, sizeof(name), "fail_function/%s/retval", function);
+	/* No minus sign is understood there. */
+	snprintf(value, sizeof(value), "%#lx", -(long)err);
+	return set(name, value);
+}
+
+/* Return: 0 or the errno of a setting that is not possible. */
+static int prepare_faults(void)
+{
+	int err = set("failslab/ignore-gfp-wait", "N");
+
+	err = err ?: set("failslab/verbose", "0");
+	err = err ?: set("fail_page_alloc/ignore-gfp-wait", "N");
+	err = err ?: set("fail_page_alloc/min-order", "0");
+	err = err ?: set("fail_page_alloc/verbose", "0");
+	err = err ?: set("fail_function/verbose", "0");
+	err = err ?: mark("pkernfs_tx_begin", EROFS);
+	err = err ?: mark("pkernfs_tx_save", EFBIG);
+	err = err ?: mark("pkernfs_alloc", ENOSPC);
+	return err ?: mark("pkernfs_free", EFBIG);
 }
 
 static int fail_nth;
@@ -274,8 +287,9 @@ static int populate(void)
 
 FIXTURE_SETUP(fault)
 {
-	if (!prepare_faults())
+	if (!has_faults())
 		SKIP(return, "this kernel has no fault injection");
+	ASSERT_EQ(0, prepare_faults());
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
 	ASSERT_LE(0, fail_nth);
 	ASSERT_EQ(0, enter_new_fs(&self->mount, "format"));
@@ -334,8 +348,9 @@ TEST(mounting)
 	bool fired = true;
 	int n, err;
 
-	if (!prepare_faults())
+	if (!has_faults())
 		SKIP(return, "this kernel has no fault injection");
+	ASSERT_EQ(0, prepare_faults());
 	ASSERT_EQ(0, enter_new_fs(&t, "format"));
 	ASSERT_EQ(0, populate());
 	ASSERT_EQ(0, leave_fs(&t));
