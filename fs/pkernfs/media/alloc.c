@@ -62,19 +62,13 @@ static u64 find_usable(const struct pkernfs_media *m, enum pkernfs_zone_id id,
 	}
 }
 
-/* Search from where the last search ended: what is before it is mostly full. */
+/* The first one: what was used last is most likely in the caches still. */
 static u64 find_free(const struct pkernfs_media *m, enum pkernfs_zone_id id)
 {
 	const struct pkernfs_zone *zone = &m->zone[id];
-	u64 n;
 
-	if (!zone->free)
-		return zone->count;
-	n = find_usable(m, id, zone->hint, zone->count);
-	if (n < zone->count)
-		return n;
-	n = find_usable(m, id, 0, zone->hint);
-	return n < zone->hint ? n : zone->count;
+	return zone->free ? find_usable(m, id, zone->first_free, zone->count) :
+			    zone->count;
 }
 
 /**
@@ -90,13 +84,17 @@ static u64 find_free(const struct pkernfs_media *m, enum pkernfs_zone_id id)
 void pkernfs_bits_change(struct pkernfs_media *m, enum pkernfs_zone_id id,
 			 u64 first, u64 count, bool set)
 {
+	struct pkernfs_zone *zone = &m->zone[id];
 	u64 n, mask, old;
 	__le64 *word;
+
+	if (!set)
+		zone->first_free = min(zone->first_free, first);
 
 	for (; count; first += n, count -= n) {
 		n = min(count, WORD_BITS - first % WORD_BITS);
 		mask = (~0ULL >> (WORD_BITS - n)) << (first % WORD_BITS);
-		word = bitmap_word(m, &m->zone[id], first);
+		word = bitmap_word(m, zone, first);
 		old = le64_to_cpu(*word);
 		WRITE_ONCE(*word, cpu_to_le64(set ? old | mask : old & ~mask));
 	}
@@ -150,7 +148,7 @@ int pkernfs_alloc(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 want,
 	err = take_run(tx, id, bit, end - bit);
 	if (err)
 		goto unlock;
-	zone->hint = end;
+	zone->first_free = end;
 	*first = bit;
 	*got = end - bit;
 unlock:

@@ -676,7 +676,7 @@ static int check_links(struct check *c)
 
 static void check_bitmap(struct check *c, enum pkernfs_zone_id id)
 {
-	const struct pkernfs_zone *zone = &c->m->zone[id];
+	struct pkernfs_zone *zone = &c->m->zone[id];
 	__le64 *bitmap = pkernfs_at(c->m, zone->bitmap);
 	u64 i, is, expected;
 
@@ -691,6 +691,7 @@ static void check_bitmap(struct check *c, enum pkernfs_zone_id id)
 		if (!may_repair(c))
 			continue;
 		WRITE_ONCE(bitmap[i], cpu_to_le64(expected));
+		zone->first_free = 0;
 		c->result->repaired++;
 	}
 }

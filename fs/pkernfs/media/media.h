@@ -79,14 +79,14 @@ struct pkernfs_attr {
 	struct pkernfs_timestamp btime;
 };
 
-/* What a bitmap counts. Constant but for @free and @hint. */
+/* What a bitmap counts. Constant but for @free and @first_free. */
 struct pkernfs_zone {
 	u64 start;		/* offset of block 0 in the region */
 	u64 count;		/* blocks */
 	u32 shift;		/* a block has 2^shift bytes */
 	u64 bitmap;		/* offset in the region */
 	u64 free;		/* blocks; changed under alloc_lock */
-	u64 hint;		/* where to search next; under alloc_lock */
+	u64 first_free;		/* none before it is good and free; under alloc_lock */
 };
 
 struct pkernfs_journal;
