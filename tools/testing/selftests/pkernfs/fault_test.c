@@ -137,8 +137,9 @@ static int make_tmpfile(void)
 
 static int move(void)
 {
-	return exists("moving") ? rename("moving", "dir/moving") :
-				  rename("dir/moving", "moving");
+	if (!rename("moving", "dir/moving"))
+		return 0;
+	return errno == ENOENT ? rename("dir/moving", "moving") : -1;
 }
 
 static int exchange(void)
@@ -222,16 +223,20 @@ static int change_mode(void)
 /* Where a page fault would end in SIGBUS this has an errno. */
 static int map(void)
 {
-	int fd = open("file", O_RDWR), err = -1;
+	int fd = open("file", O_RDWR), err;
 	char *addr;
 
+	if (fd < 0)
+		return -1;
+	err = ftruncate(fd, 8 * PAGE);
 	addr = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (addr != MAP_FAILED) {
-		err = madvise(addr, 8 * PAGE, MADV_POPULATE_WRITE);
+	if (addr == MAP_FAILED) {
+		err = -1;
+	} else {
+		err = err ?: madvise(addr, 8 * PAGE, MADV_POPULATE_WRITE);
 		munmap(addr, 8 * PAGE);
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return err;
 }
 
@@ -342,18 +347,12 @@ TEST_F_TIMEOUT(fault, one_after_the_other, 600)
 		try_all(_metadata, &self->mount, &calls[i]);
 }
 
-TEST(mounting)
+TEST_F_TIMEOUT(fault, mounting, 600)
 {
-	struct test_mount t;
 	bool fired = true;
 	int n, err;
 
-	if (!has_faults())
-		SKIP(return, "this kernel has no fault injection");
-	ASSERT_EQ(0, prepare_faults());
-	ASSERT_EQ(0, enter_new_fs(&t, "format"));
-	ASSERT_EQ(0, populate());
-	ASSERT_EQ(0, leave_fs(&t));
+	ASSERT_EQ(0, leave_fs(&self->mount));
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
 	for (n = 1; fired; n++) {
 		arm(n);
@@ -366,7 +365,7 @@ TEST(mounting)
 		EXPECT_EQ(0, mount_again());
 	}
 	EXPECT_LT(4, n);
-	EXPECT_EQ(0, leave_fs_clean(&t));
+	ASSERT_EQ(0, mount_and_enter(&self->mount, "check"));
 }
 
 TEST_HARNESS_MAIN
