@@ -63,9 +63,9 @@ becomes_read_only() {
 	check_fails "$1: a refused remount changes nothing" "stays read-only" \
 		mount -o remount,rw,errors=panic /mnt
 	check "$1: not even errors=" has_options rw,.*emergency_ro remount-ro
+	exec 4>&-
 	check "$1: it can become read-only for good" mount -o remount,ro /mnt
 	check "$1: which is shown" has_options ro,.*emergency_ro remount-ro
-	exec 4>&-
 	umount /mnt
 }
 
