@@ -417,21 +417,23 @@ struct racer {
 	bool stop;
 };
 
+/* As a write by the kernel, a fault is an error and no signal. */
+static bool write_page(char *page)
+{
+	static char buf[PAGE];
+	struct iovec local = { buf, PAGE }, remote = { page, PAGE };
+
+	return process_vm_writev(getpid(), &local, 1, &remote, 1, 0) == PAGE;
+}
+
 static void *touch_all(void *arg)
 {
 	struct racer *r = arg;
-	struct iovec local, remote;
-	static char buf[PAGE];
 	unsigned int i = 0;
 
-	/* As a write by the kernel, a fault is an error and no signal. */
 	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
 		i = i * 1664525 + 1013904223;
-		local = (struct iovec) { buf, PAGE };
-		remote = (struct iovec) {
-			r->map + i % (r->size / PAGE) * PAGE, PAGE
-		};
-		if (process_vm_writev(getpid(), &local, 1, &remote, 1, 0) != PAGE)
+		if (!write_page(r->map + i % (r->size / PAGE) * PAGE))
 			__atomic_fetch_add(&r->faults, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -446,6 +448,7 @@ TEST_F(mapping, faults_race_with_truncate_and_punch)
 	ASSERT_EQ(0, ftruncate(self->fd, 4 * DATA_BLOCK));
 	r.map = map_at(self->fd, 4 * DATA_BLOCK, 0);
 	ASSERT_NE(MAP_FAILED, r.map);
+	ASSERT_TRUE(write_page(r.map));
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, touch_all, &r));
 	for (i = 0; i < 300; i++) {
