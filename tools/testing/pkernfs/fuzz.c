@@ -498,9 +498,13 @@ static void change_dir(struct input *in, u32 dir)
 		err = op_rmdir(&fs, dir, name, &ino);
 		break;
 	case 6:
-		/* Into the root, which is in no other directory. */
+		/*
+		 * Into the root, which is in no other directory. What is exchanged
+		 * with that could be a directory that @dir is in; the VFS refuses it.
+		 */
 		err = op_rename(&fs, dir, name, PKERNFS_ROOT_INO,
-				choose_name(in), how >> 6, &ino);
+				choose_name(in),
+				how & 0x40 ? OP_RENAME_NOREPLACE : 0, &ino);
 		break;
 	default:
 		err = op_rename(&fs, dir, name, dir, choose_name(in),
