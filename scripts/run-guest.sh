@@ -15,6 +15,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 find_kernel
+shopt -s extglob
 TEST=$1
 DIR=$2
 SOAK=${SOAK:-1}
@@ -38,7 +39,7 @@ read_settings() {
 	# A debug kernel is slow, and keeps books about memory in memory.
 	TIMEOUT=$((TIMEOUT * 6))
 	MEM=$(($(numfmt --from=iec "$MEM") / 1048576 + 1024))M
-	CMDLINE=$(sed 's/crashkernel=[0-9]*M/crashkernel=640M/' <<<"$CMDLINE")
+	CMDLINE=${CMDLINE/crashkernel=*([0-9])M/crashkernel=640M}
 }
 
 boot() {

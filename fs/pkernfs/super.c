@@ -441,7 +441,7 @@ static int check_region(struct fs_context *fc, struct pkernfs_region *region)
 		err = pkernfs_check(&region->media, 0, &left);
 	}
 	if (err == -EUCLEAN)
-		errorfc(fc, "%s did not pass the check: %llu errors, the first ones are in the kernel log",
+		errorfc(fc, "%s did not pass the check: %llu errors, see the kernel log",
 			region->name, found.errors - found.repaired);
 	else if (err)
 		errorfc(fc, "%s could not be checked", region->name);
@@ -655,7 +655,7 @@ static int check_writable(struct fs_context *fc,
 		return -EROFS;
 	}
 	if (READ_ONCE(region->media.broken)) {
-		errorfc(fc, "%s stays read-only, since it is damaged; unmount it, and mount it with -o repair",
+		errorfc(fc, "%s stays read-only, since it is damaged; see -o repair",
 			region->name);
 		return -EROFS;
 	}

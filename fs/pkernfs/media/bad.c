@@ -88,6 +88,7 @@ u64 pkernfs_bad_count_free(const struct pkernfs_media *m,
 	u32 i, j, n = count_bad(m);
 	u64 block, count = 0;
 
+	/* As in pkernfs_good_size(). */
 	smp_rmb();
 	for (i = 0; i < n; i++) {
 		block = block_of(m, id, i);

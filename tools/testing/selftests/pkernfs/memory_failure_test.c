@@ -228,6 +228,7 @@ TEST_F(failure, does_not_wait_for_a_thaw)
 {
 	struct iovec iov = { self->map, PAGE };
 	int dir = open(".", O_RDONLY), pipes[2];
+	char buf[PAGE];
 
 	ASSERT_EQ(0, pipe(pipes));
 	ASSERT_EQ(PAGE, vmsplice(pipes[1], &iov, 1, 0));
@@ -237,7 +238,7 @@ TEST_F(failure, does_not_wait_for_a_thaw)
 	self->map[0] = 'o';
 	ASSERT_EQ(0, ioctl(dir, FIFREEZE, 0));
 	/* The block that was pinned is to be freed now, which has to wait. */
-	EXPECT_EQ(PAGE, read(pipes[0], (char [PAGE]){}, PAGE));
+	EXPECT_EQ(PAGE, read(pipes[0], buf, PAGE));
 	EXPECT_EQ(EBUSY, report_bad(self->map));
 	ASSERT_EQ(0, ioctl(dir, FITHAW, 0));
 	EXPECT_TRUE(becomes_used(&self->at_start, variant->size));

@@ -103,8 +103,10 @@ static long find_last_page(int fd, bool of_data_zone)
 	for (i = 0; i < map->fm_mapped_extents; i++) {
 		const struct fiemap_extent *e = &map->fm_extents[i];
 
+		bool is_data = e->fe_physical >= data;
+
 		end = e->fe_physical + e->fe_length;
-		if ((e->fe_physical >= data) != of_data_zone || end <= last)
+		if (is_data != of_data_zone || end <= last)
 			continue;
 		last = end;
 		page = (e->fe_logical + e->fe_length) / PAGE - 1;
