@@ -83,6 +83,8 @@ static u64 take64(struct input *in)
 	return low | (u64)take32(in) << 32;
 }
 
+#define LONG_NAME	"long name long name long name long name long name "
+
 static bool is_busy(struct pkernfs_media *m, u64 offset)
 {
 	(void)m;
@@ -100,7 +102,9 @@ static void crowd(struct fs *f)
 	memset(data, 'c', sizeof(data));
 	op_create(f, PKERNFS_ROOT_INO, "crowd", S_IFDIR | 0700, 0, &dir);
 	for (i = 0; i < 30; i++) {
-		sprintf(name, "n%d%.*s", i, i * 7, "long name long name long name long name long name long name long name long name long name long name long name long name long name long name long name long name long name long name long name");
+		sprintf(name, "n%d%.*s", i, i * 7,
+			LONG_NAME LONG_NAME LONG_NAME
+			"long name long name long name long name");
 		op_create(f, dir, name, i % 5 ? S_IFREG | 0600 : S_IFDIR | 0700,
 			  0, &ino);
 		if (i % 5)

@@ -20,7 +20,7 @@
 #define max3(a, b, c)		max((__typeof__(a))max(a, b), c)
 #define min_t(t, a, b)		min((t)(a), (t)(b))
 #define max_t(t, a, b)		max((t)(a), (t)(b))
-#define clamp(v, lo, hi)	min((__typeof__(v))max(v, lo), hi)
+#define clamp(v, lo, hi)	min_t(__typeof__(v), max(v, lo), hi)
 #define swap(a, b)							\
 do {									\
 	__typeof__(a) _t = (a);						\
