@@ -81,6 +81,34 @@ static int remove_numbered(int n)
 	return unlink(name);
 }
 
+#define NR_SPARE	200
+
+/*
+ * A name without room in its leaf of the directory needs several blocks, so when
+ * one fails there may be a block left. Other names have room.
+ */
+static void take_last_block(const char *target)
+{
+	char name[16];
+	int i;
+
+	for (i = 0; i < NR_SPARE; i++) {
+		sprintf(name, "spare%d", i);
+		symlink(target, name);
+	}
+}
+
+static void give_last_block(void)
+{
+	char name[16];
+	int i;
+
+	for (i = 0; i < NR_SPARE; i++) {
+		sprintf(name, "spare%d", i);
+		unlink(name);
+	}
+}
+
 /* Files of @size, numbered from 0, until one fails, which got what there was. */
 static int fill(long size, int *err)
 {
@@ -381,10 +409,12 @@ TEST_F(space, full_meta_zone_hinders_no_removal)
 	EXPECT_EQ(ENOSPC, errno);
 	EXPECT_LT(100, n);
 	EXPECT_FALSE(exists(name));
+	take_last_block(target);
 	EXPECT_ERRNO(ENOSPC, make_file("dir/file"));
 	EXPECT_EQ(0, used_blocks(&self->at_start));
 	EXPECT_EQ(0, rename("0", "1"));
 	EXPECT_EQ(0, make_file("dir/file"));
+	give_last_block();
 	for (i = 1; i < n; i++)
 		ASSERT_EQ(0, remove_numbered(i));
 	EXPECT_EQ(0, unlink("dir/file"));
@@ -411,6 +441,7 @@ TEST_F(space, full_meta_zone_is_enospc_for_large_files_too)
 			break;
 	}
 	ASSERT_EQ(ENOSPC, errno);
+	take_last_block(target);
 	/* This needs a table. */
 	EXPECT_ERRNO(ENOSPC, pwrite(fd, "x", 1, 1L << 30));
 	EXPECT_EQ(1, lseek(fd, 0, SEEK_END));
