@@ -42,6 +42,11 @@ none_in_region() {
 boot1() {
 	check "the region is formatted" mount -t pkernfs pkernfs0 /mnt
 	dd if=/dev/urandom of=/mnt/data bs=1M count=64 2>/dev/null
+	# The section from 0x78000000 on has RAM behind the region.
+	check_fails "a file cannot be mapped: no device" "No such device" \
+		file_op map /mnt/data
+	check "the log names the section" \
+		sh -c 'dmesg | grep "files cannot be mapped: the 128 MiB at 0x78000000"'
 	check "kexec -c lists its segments" list_segments
 	check "kexec -c puts no segment into the region" none_in_region
 	next_kernel -c "$CMDLINE sum=$(md5sum </mnt/data | cut -d ' ' -f 1)"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 union handle {
@@ -67,6 +68,15 @@ static void punch(const char *path, const char *offset, const char *len)
 		err(1, "%s", path);
 }
 
+static void map(const char *path)
+{
+	int fd = open(path, O_RDWR);
+
+	if (fd < 0 ||
+	    mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+		err(1, "%s", path);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "handle"))
@@ -75,7 +85,9 @@ int main(int argc, char **argv)
 		read_handle(argv[2], argv[3]);
 	else if (argc == 5 && !strcmp(argv[1], "punch"))
 		punch(argv[2], argv[3], argv[4]);
+	else if (argc == 3 && !strcmp(argv[1], "map"))
+		map(argv[2]);
 	else
-		errx(2, "usage: file_op handle|read|punch ARGUMENTS");
+		errx(2, "usage: file_op handle|read|punch|map ARGUMENTS");
 	return 0;
 }

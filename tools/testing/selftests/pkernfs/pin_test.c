@@ -8,6 +8,8 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -102,7 +104,6 @@ static long find_last_page(int fd, bool of_data_zone)
 		data = map->fm_extents[0].fe_physical;
 	for (i = 0; i < map->fm_mapped_extents; i++) {
 		const struct fiemap_extent *e = &map->fm_extents[i];
-
 		bool is_data = e->fe_physical >= data;
 
 		end = e->fe_physical + e->fe_length;
@@ -265,6 +266,70 @@ TEST_F(pin, fixed_buffers_are_pins)
 			     IORING_UNREGISTER_BUFFERS, NULL, 0));
 	EXPECT_TRUE(becomes_used(&self->at_start, 0));
 	close(ring);
+}
+
+struct copy {
+	struct iovec from;
+	struct iovec to;
+	ssize_t len;
+};
+
+static void *copy_own_memory(void *arg)
+{
+	struct copy *copy = arg;
+
+	copy->len = process_vm_readv(getpid(), &copy->to, 1, &copy->from, 1, 0);
+	return NULL;
+}
+
+/* A page whose first access waits for userfaultfd; NULL if there is no such thing. */
+static char *map_page_that_waits(int *uffd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	*uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
+	reg.range.start = (unsigned long)page;
+	reg.range.len = PAGE;
+	if (page == MAP_FAILED || *uffd < 0 || ioctl(*uffd, UFFDIO_API, &api) ||
+	    ioctl(*uffd, UFFDIO_REGISTER, &reg))
+		return NULL;
+	return page;
+}
+
+/* It pins what it reads, and here it waits for where it writes to. */
+TEST_F(pin, process_vm_readv_pins)
+{
+	struct copy copy = { .from = { self->map + PAGE, PAGE } };
+	struct uffdio_zeropage zero = {};
+	struct uffd_msg msg;
+	char expected[PAGE];
+	pthread_t thread;
+	int uffd;
+
+	copy.to.iov_base = map_page_that_waits(&uffd);
+	copy.to.iov_len = PAGE;
+	ASSERT_NE(NULL, copy.to.iov_base);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, copy_own_memory, &copy));
+	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
+
+	ASSERT_EQ(0, ftruncate(self->fd, 0));
+	EXPECT_EQ(block_of(variant->size), used_bytes(&self->at_start));
+	ASSERT_EQ(0, fill_region());
+
+	zero.range.start = (unsigned long)copy.to.iov_base;
+	zero.range.len = PAGE;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(PAGE, copy.len);
+	memset(expected, 'o', PAGE);
+	EXPECT_EQ(0, memcmp(copy.to.iov_base, expected, PAGE));
+	ASSERT_EQ(0, unlink("other"));
+	EXPECT_TRUE(becomes_used(&self->at_start, 0));
+	close(uffd);
 }
 
 TEST_HARNESS_MAIN
