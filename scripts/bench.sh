@@ -23,6 +23,12 @@ measure() {
 	! grep -A 30 '^not ok' "$dir/tap"
 }
 
+# The pause that a KVM guest sees, by the kernel that has KVM.
+live_update() {
+	mkdir -p "$BENCH"
+	DEBUG='' "$REPO/scripts/demo.sh" >"$BENCH/live-update.txt"
+}
+
 "$REPO/scripts/install-deps.sh" bench
 "$REPO/scripts/prepare-kernel.sh"
 "$REPO/scripts/build-kernel.sh"
@@ -30,6 +36,7 @@ measure() {
 find_kernel
 ACCEL=$(DEBUG='' "$REPO/scripts/choose-accel.sh")
 export ACCEL
+step "Measuring a live update" live_update
 step "Measuring ($ACCEL)" measure timed bench
 [[ ${ICOUNT:-} != 1 ]] ||
 	ACCEL=tcg step "Counting instructions" measure icount bench-icount

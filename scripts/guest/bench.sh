@@ -66,6 +66,7 @@ fill_regions() {
 	check "a region of 8 GiB" mount -t pkernfs pkernfs3 /mnt/bench
 	umount /mnt/bench
 	check "a region of 64 GiB" mount -t pkernfs pkernfs4 /mnt/bench
+	measure fallocate-8g 1 pkernfs=/mnt/bench
 	umount /mnt/bench
 	umount /mnt/giant
 	check "a guest's memory in pkernfs" make_guest /mnt/pkernfs/guest
@@ -82,6 +83,7 @@ measure_contenders() {
 	measure map-4k "$ROUNDS" $NAMES
 	measure map-2m "$ROUNDS" $MAPS
 	measure map-1g 3 pkernfs=/mnt/giant hugetlbfs=/mnt/hugetlbfs-1g
+	measure fallocate-1g 3 $NAMES
 	measure processes "$ROUNDS" $NAMES
 	measure directory "$ROUNDS" $NAMES
 }

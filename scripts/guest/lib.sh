@@ -151,8 +151,9 @@ drain_tap() {
 	stty -F $TAP -onlcr
 }
 
-# In a debug kernel, if the test has LEAKS=1, let it search for memory that nothing leads to any more. It
-# takes an object for leaked that is 5 s old and the same in two scans.
+# In a debug kernel, if the test has LEAKS=1, let it search for memory that
+# nothing leads to any more. It takes an object for leaked that is 5 s old and
+# the same in two scans.
 check_leaks() {
 	local kmemleak=/sys/kernel/debug/kmemleak
 

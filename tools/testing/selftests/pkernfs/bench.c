@@ -455,19 +455,29 @@ static void test_map_1g(const struct target *t)
 }
 
 /* BENCH_SIZE is how many bytes. */
-static void test_fallocate(const struct target *t)
+/* Time for each GiB of @gib. */
+static void measure_fallocate(const struct target *t, int gib)
 {
 	char *name = path("%s/allocated", t->dir);
 	int fd = open_file(name, O_CREAT | O_RDWR | O_TRUNC);
-	size_t size = strtoull(getenv("BENCH_SIZE") ?: "1073741824", NULL, 0);
 	long long start = now();
 
-	if (fallocate(fd, 0, 0, size))
+	if (fallocate(fd, 0, 0, gib * SZ_1G))
 		err(1, "fallocate %s", name);
-	report_since(t, "gib", start, (double)size / SZ_1G);
+	report_since(t, "gib", start, gib);
 	close(fd);
 	unlink_all(&name, 1);
 	free(name);
+}
+
+static void test_fallocate_1g(const struct target *t)
+{
+	measure_fallocate(t, 1);
+}
+
+static void test_fallocate_8g(const struct target *t)
+{
+	measure_fallocate(t, 8);
 }
 
 /* A process that makes and removes files in @dir. */
@@ -641,7 +651,8 @@ static const struct {
 	{ "map-4k",	test_map_4k },
 	{ "map-2m",	test_map_2m },
 	{ "map-1g",	test_map_1g },
-	{ "fallocate",	test_fallocate },
+	{ "fallocate-1g", test_fallocate_1g },
+	{ "fallocate-8g", test_fallocate_8g },
 	{ "processes",	test_processes },
 	{ "limit",	test_limit },
 	{ "mount",	test_mount },
