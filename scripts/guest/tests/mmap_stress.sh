@@ -2,11 +2,11 @@
 # shellcheck shell=dash disable=SC2034
 #
 # Mappings, pins, truncation and deletion of the same files at once. A debug kernel
-# does it for a minute.
+# does it for a minute. The second range becomes /dev/pmem1, a device for O_DIRECT.
 
 MEM=2G
 SMP=3
-CMDLINE="memmap=128M!1G pkernfs=128M!1G"
+CMDLINE="memmap=128M!1G,16M!1280M pkernfs=128M!1G"
 TIMEOUT=120
 
 boot1() {
@@ -17,7 +17,7 @@ boot1() {
 	# Space is to run out now and then.
 	fallocate -l 80M /mnt/ballast
 	check "every process sees its own files' data only" \
-		mmap_stress /mnt $((seconds * $(param soak)))
+		mmap_stress /mnt $((seconds * $(param soak))) /dev/pmem1
 	note "$(tail -n 1 /tmp/out)"
 	umount /mnt
 	check "a check finds nothing wrong" mount -t pkernfs -o check pkernfs0 /mnt

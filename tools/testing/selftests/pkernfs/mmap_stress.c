@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mmap_stress DIR SECONDS: many processes map, write, truncate, punch, unlink
- * and pin the same few files at once, and look at all they can see.
+ * mmap_stress DIR SECONDS DEVICE: many processes map, write, truncate, punch,
+ * unlink and pin the same few files at once, and look at all they can see. The
+ * block device gets some of it, by O_DIRECT.
  *
  * Every word of a file says which inode it was written to, where, and in which
  * epoch of that inode. So a word of another inode, or at another place, is found
@@ -58,6 +59,7 @@ struct shared {
 	/* Inode << 32 | epoch that a worker is writing, or 0. */
 	atomic_ullong writing[NR_WORKERS];
 	atomic_ullong pages_seen;		/* that were not empty */
+	atomic_ullong pages_direct;		/* that a device has read */
 	struct life life[NR_INODES];
 };
 
@@ -72,6 +74,7 @@ struct mapping {
 
 static struct shared *shared;
 static int worker;
+static int device;
 static __u64 seed;
 static sigjmp_buf beyond_end;
 
@@ -560,10 +563,34 @@ static void do_fixed_buffer(struct mapping *m)
 	close(ring);
 }
 
+/* The device reads the pages that it gets, wherever they are meanwhile. */
+static void do_direct(struct mapping *m)
+{
+	char *buf = aligned_alloc(PAGE, MAX_PIN);
+	off_t place = worker * MAX_PIN;
+	ssize_t n;
+
+	if (!buf)
+		err(1, "aligned_alloc");
+	map_file(m);
+	n = pwrite(device, m->addr, m->len < MAX_PIN ? m->len : MAX_PIN, place);
+	/* Fails behind the end of the file, and without space. */
+	if (n < 0 && errno != EFAULT)
+		err(1, "write to the device");
+	if (n > 0) {
+		if (pread(device, buf, n, place) != n)
+			err(1, "read from the device");
+		check_buffer("device", m, 0, m->offset, buf, n);
+		shared->pages_direct += n / PAGE;
+	}
+	free(buf);
+}
+
 static void (* const operations[])(struct mapping *m) = {
 	do_map, do_map, do_map, do_map, do_mremap, do_mprotect, do_madvise,
 	do_fork, do_write, do_write, do_read, do_read, do_truncate, do_empty,
 	do_punch, do_fallocate, do_unlink, do_vmsplice, do_fixed_buffer,
+	do_direct,
 };
 
 static int work(int nr, time_t end)
@@ -605,8 +632,11 @@ int main(int argc, char **argv)
 	time_t end;
 	int i;
 
-	if (argc != 3)
-		errx(2, "usage: mmap_stress DIR SECONDS");
+	if (argc != 4)
+		errx(2, "usage: mmap_stress DIR SECONDS DEVICE");
+	device = open(argv[3], O_RDWR | O_DIRECT);
+	if (device < 0)
+		err(1, "%s", argv[3]);
 	if (chdir(argv[1]))
 		err(1, "%s", argv[1]);
 	end = time(NULL) + atoi(argv[2]);
@@ -627,9 +657,10 @@ int main(int argc, char **argv)
 			exit(work(i, end));
 	}
 	wait_for_workers(pids);
-	printf("%llu pages had contents, %u files were unlinked\n",
+	printf("%llu pages had contents, %llu went to a device, %u files were unlinked\n",
 	       (unsigned long long)shared->pages_seen,
+	       (unsigned long long)shared->pages_direct,
 	       shared->next_inode - NR_FILES - 1);
 	/* Otherwise nothing was tested. */
-	return shared->pages_seen < 100;
+	return shared->pages_seen < 100 || !shared->pages_direct;
 }
