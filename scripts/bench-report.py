@@ -132,11 +132,8 @@ def judge_processes(timed):
 def judge_pause(said):
     """pkernfs's share of the live update's pause, and the parts of that."""
     parts = {name: float(ms) * 1e6
-             for name, ms in re.findall(r"^  (\S+(?: kernel)?) +([\d.]+) ms  ?", said, re.M)}
-    whole = re.search(r"^  pause +(\d+) ms", said, re.M)
-    if not whole or "pkernfs" not in parts:
-        return
-    pause = float(whole[1]) * 1e6
+             for name, ms in re.findall(r"^  ([a-z ]+?) +([\d.]+) ms", said, re.M)}
+    pause = parts.pop("pause")
     share = parts["pkernfs"] / pause
     yield {
         "work": "pkernfs' share of the live-update pause",

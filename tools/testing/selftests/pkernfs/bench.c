@@ -454,7 +454,6 @@ static void test_map_1g(const struct target *t)
 	measure_mapping(t, SZ_1G, SZ_1G);
 }
 
-/* BENCH_SIZE is how many bytes. */
 /* Time for each GiB of @gib. */
 static void measure_fallocate(const struct target *t, int gib)
 {

@@ -74,13 +74,21 @@ static int pin_page(int pipe, char *page)
 	return vmsplice(pipe, &iov, 1, 0) == PAGE ? 0 : errno;
 }
 
+/* Is it what was in the file when it was pinned? */
+static bool is_old_page(const char *page)
+{
+	char expected[PAGE];
+
+	memset(expected, 'o', PAGE);
+	return !memcmp(page, expected, PAGE);
+}
+
 /* Take the page out of the pipe: is it what was there when it was pinned? */
 static bool unpin_page(int pipe)
 {
-	char buf[PAGE], expected[PAGE];
+	char buf[PAGE];
 
-	memset(expected, 'o', PAGE);
-	return read(pipe, buf, PAGE) == PAGE && !memcmp(buf, expected, PAGE);
+	return read(pipe, buf, PAGE) == PAGE && is_old_page(buf);
 }
 
 /*
@@ -305,7 +313,6 @@ TEST_F(pin, process_vm_readv_pins)
 	struct copy copy = { .from = { self->map + PAGE, PAGE } };
 	struct uffdio_zeropage zero = {};
 	struct uffd_msg msg;
-	char expected[PAGE];
 	pthread_t thread;
 	int uffd;
 
@@ -325,8 +332,7 @@ TEST_F(pin, process_vm_readv_pins)
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
 	pthread_join(thread, NULL);
 	EXPECT_EQ(PAGE, copy.len);
-	memset(expected, 'o', PAGE);
-	EXPECT_EQ(0, memcmp(copy.to.iov_base, expected, PAGE));
+	EXPECT_TRUE(is_old_page(copy.to.iov_base));
 	ASSERT_EQ(0, unlink("other"));
 	EXPECT_TRUE(becomes_used(&self->at_start, 0));
 	close(uffd);
