@@ -255,7 +255,7 @@ bool pkernfs_is_allocated(const struct pkernfs_media *m,
 /**
  * pkernfs_meta_alloc() - allocate a block of the meta zone
  * @tx: the transaction
- * @offset: set to its offset in the region
+ * @offset: set to its offset in the region; the block has its old contents
  *
  * Return: 0, -ENOSPC or -EFBIG, see pkernfs_alloc().
  */
@@ -265,11 +265,25 @@ int pkernfs_meta_alloc(struct pkernfs_tx *tx, u64 *offset)
 	int err;
 
 	err = pkernfs_alloc(tx, PKERNFS_ZONE_META, 1, &n, &got);
-	if (err)
-		return err;
-	*offset = pkernfs_block_offset(tx->m, PKERNFS_ZONE_META, n);
-	clear_page(pkernfs_at(tx->m, *offset));
-	return 0;
+	if (!err)
+		*offset = pkernfs_block_offset(tx->m, PKERNFS_ZONE_META, n);
+	return err;
+}
+
+/**
+ * pkernfs_meta_zalloc() - allocate a block of the meta zone, all zeroes
+ * @tx: the transaction
+ * @offset: set to its offset in the region
+ *
+ * Return: 0, -ENOSPC or -EFBIG, see pkernfs_alloc().
+ */
+int pkernfs_meta_zalloc(struct pkernfs_tx *tx, u64 *offset)
+{
+	int err = pkernfs_meta_alloc(tx, offset);
+
+	if (!err)
+		clear_page(pkernfs_at(tx->m, *offset));
+	return err;
 }
 
 /**

@@ -342,8 +342,10 @@ static int new_leaf(struct pkernfs_tx *tx, u32 depth, u64 *offset)
 	if (err)
 		return err;
 	leaf = pkernfs_at(tx->m, *offset);
-	leaf->used = cpu_to_le16(sizeof(*leaf));
-	leaf->depth = cpu_to_le16(depth);
+	*leaf = (struct pkernfs_dir_leaf) {
+		.used	= cpu_to_le16(sizeof(*leaf)),
+		.depth	= cpu_to_le16(depth),
+	};
 	return 0;
 }
 
@@ -462,7 +464,7 @@ static int add_index(struct pkernfs_tx *tx, const struct dir_walk *w,
 	u64 offset;
 	int err;
 
-	err = pkernfs_meta_alloc(tx, &offset);
+	err = pkernfs_meta_zalloc(tx, &offset);
 	if (err)
 		return err;
 	t->slots[index_of(w->hash, t->level)] =

@@ -110,6 +110,7 @@ void pkernfs_zones_init(struct pkernfs_media *m);
 void pkernfs_bits_change(struct pkernfs_media *m, enum pkernfs_zone_id id,
 			 u64 first, u64 count, bool set);
 int pkernfs_meta_alloc(struct pkernfs_tx *tx, u64 *offset);
+int pkernfs_meta_zalloc(struct pkernfs_tx *tx, u64 *offset);
 int pkernfs_meta_free(struct pkernfs_tx *tx, u64 offset);
 
 /* journal.c */

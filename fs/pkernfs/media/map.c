@@ -272,7 +272,7 @@ static int grow_once(struct pkernfs_tx *tx, struct pkernfs_inode *inode)
 		inode->height++;
 		return 0;
 	}
-	err = pkernfs_meta_alloc(tx, &offset);
+	err = pkernfs_meta_zalloc(tx, &offset);
 	if (err)
 		return err;
 	memcpy(pkernfs_at(tx->m, offset), inode->map, sizeof(inode->map));
@@ -304,7 +304,7 @@ static int add_table(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
 	u64 offset;
 	int err;
 
-	err = pkernfs_meta_alloc(tx, &offset);
+	err = pkernfs_meta_zalloc(tx, &offset);
 	if (!err)
 		err = pkernfs_tx_set_le64(tx, &c->entries[c->index],
 					  offset | PKERNFS_PTR_TABLE);

@@ -30,7 +30,7 @@ static int write_block(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
 	u64 offset;
 	int err;
 
-	err = pkernfs_meta_alloc(tx, &offset);
+	err = pkernfs_meta_zalloc(tx, &offset);
 	if (err)
 		return err;
 	memcpy(pkernfs_at(tx->m, offset), target, len);

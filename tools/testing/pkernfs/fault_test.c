@@ -87,6 +87,12 @@ int __wrap_pkernfs_meta_alloc(struct pkernfs_tx *tx, u64 *offset)
 	return fails(true) ? -ENOSPC : __real_pkernfs_meta_alloc(tx, offset);
 }
 
+int __real_pkernfs_meta_zalloc(struct pkernfs_tx *tx, u64 *offset);
+int __wrap_pkernfs_meta_zalloc(struct pkernfs_tx *tx, u64 *offset)
+{
+	return fails(true) ? -ENOSPC : __real_pkernfs_meta_zalloc(tx, offset);
+}
+
 int __real_pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n);
 int __wrap_pkernfs_free(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 n)
 {
