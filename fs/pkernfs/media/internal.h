@@ -5,6 +5,7 @@
 
 #include <asm/byteorder.h>
 #include <linux/align.h>
+#include <linux/bitops.h>
 #include <linux/types.h>
 
 #include "media.h"
@@ -90,9 +91,8 @@ static inline bool pkernfs_is_block(const struct pkernfs_media *m,
 {
 	const struct pkernfs_zone *zone = &m->zone[id];
 
-	return offset >= zone->start &&
-	       (offset - zone->start) >> zone->shift < zone->count &&
-	       IS_ALIGNED(offset - zone->start, 1ULL << zone->shift);
+	/* What is before the zone or not aligned becomes a huge number. */
+	return ror64(offset - zone->start, zone->shift) < zone->count;
 }
 
 static inline u64 pkernfs_ptr_offset(u64 ptr)

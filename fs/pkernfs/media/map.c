@@ -17,10 +17,10 @@
 #include "internal.h"
 
 /*
- * How many entries one lookup goes through: a damaged map could have more than
+ * How many tables one lookup goes through: a damaged map could have more than
  * anybody has time for.
  */
-#define MAX_MERGED	4096
+#define MAX_TABLES	8
 
 /* How much data is zeroed in one transaction, unless one block is more. */
 #define MAX_ZEROED	SZ_64M
@@ -100,8 +100,8 @@ static bool is_entry(const struct pkernfs_media *m, u64 entry, u32 level)
 		return level == 0 &&
 		       pkernfs_is_block(m, PKERNFS_ZONE_SMALL, offset);
 	case PKERNFS_PTR_DATA:
-		return level_pages(level) << PKERNFS_BLOCK_SHIFT ==
-		       1ULL << m->geo.data_block_shift &&
+		return level_shift(level) + PKERNFS_BLOCK_SHIFT ==
+		       m->geo.data_block_shift &&
 		       pkernfs_is_block(m, PKERNFS_ZONE_DATA, offset);
 	default:
 		return false;
@@ -180,49 +180,64 @@ static struct pkernfs_extent extent_at(const struct map_cursor *c, u64 page)
 	};
 }
 
-/* As walk(), for those who need no way back. */
-static int find_entry(struct pkernfs_media *m, u32 ino,
-		      struct pkernfs_inode *inode, u64 page, struct map_cursor *c)
-{
-	u64 entry;
-	int err;
-
-	*c = root_cursor(inode, page);
-	for (;;) {
-		err = read_entry(m, ino, c, &entry);
-		if (err || pkernfs_ptr_type(entry) != PKERNFS_PTR_TABLE)
-			return err;
-		*c = table_cursor(m, c, entry, page);
-	}
-}
-
-static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
-		  u64 page, u64 max_pages, struct pkernfs_extent *extent)
-{
-	struct map_cursor c;
-	int err;
-
-	if (page >= map_pages(inode->height)) {
-		*extent = (struct pkernfs_extent) {
-			.page	= page,
-			.count	= max_pages,
-		};
-		return 0;
-	}
-	err = find_entry(m, ino, inode, page, &c);
-	if (err)
-		return err;
-	*extent = extent_at(&c, page);
-	extent->count = min(extent->count, max_pages);
-	return 0;
-}
-
 static bool continues(const struct pkernfs_extent *a,
 		      const struct pkernfs_extent *b)
 {
 	if (!a->offset || !b->offset)
 		return a->offset == b->offset;
 	return b->offset == a->offset + (a->count << PKERNFS_BLOCK_SHIFT);
+}
+
+/* Add the entries behind @c, in the same table, that continue the extent. */
+static int merge_entries(struct pkernfs_media *m, u32 ino, struct map_cursor c,
+			 u64 max_pages, struct pkernfs_extent *extent)
+{
+	struct pkernfs_extent next;
+	u64 entry;
+	int err;
+
+	while (extent->count < max_pages && ++c.index < c.count) {
+		err = read_entry(m, ino, &c, &entry);
+		if (err)
+			return err;
+		if (pkernfs_ptr_type(entry) == PKERNFS_PTR_TABLE)
+			return 0;
+		next = extent_at(&c, extent->page + extent->count);
+		if (!continues(extent, &next))
+			return 0;
+		extent->count += next.count;
+	}
+	return 0;
+}
+
+/* Find what one table says about @page and the pages behind it. */
+static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
+		  u64 page, u64 max_pages, struct pkernfs_extent *extent)
+{
+	struct map_cursor c;
+	u64 entry;
+	int err;
+
+	*extent = (struct pkernfs_extent) {
+		.page	= page,
+		.count	= max_pages,
+	};
+	if (page >= map_pages(inode->height))
+		return 0;
+	c = root_cursor(inode, page);
+	for (;;) {
+		err = read_entry(m, ino, &c, &entry);
+		if (err)
+			return err;
+		if (pkernfs_ptr_type(entry) != PKERNFS_PTR_TABLE)
+			break;
+		c = table_cursor(m, &c, entry, page);
+	}
+	*extent = extent_at(&c, page);
+	if (extent->count < max_pages)
+		err = merge_entries(m, ino, c, max_pages, extent);
+	extent->count = min(extent->count, max_pages);
+	return err;
 }
 
 /**
@@ -248,15 +263,19 @@ int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
 	if (err)
 		return err;
 	max_pages = min(max_pages, U64_MAX - page);
-	err = lookup(m, ino, inode, page, max_pages, extent);
-	for (i = 0; !err && i < MAX_MERGED && extent->count < max_pages; i++) {
+	*extent = (struct pkernfs_extent) { .page = page };
+	for (i = 0; i < MAX_TABLES && extent->count < max_pages; i++) {
 		err = lookup(m, ino, inode, page + extent->count,
 			     max_pages - extent->count, &next);
-		if (err || !continues(extent, &next))
+		if (err)
+			return err;
+		if (!i)
+			extent->offset = next.offset;
+		else if (!continues(extent, &next))
 			break;
 		extent->count += next.count;
 	}
-	return err;
+	return 0;
 }
 
 /* A larger map: what there is becomes the first table. */
