@@ -94,6 +94,47 @@ static uint64_t choose_place(const struct pkernfs_sb *sb)
 	}
 }
 
+/* A pointer that is not obviously wrong, to where its owner has no business. */
+static uint64_t stray_pointer(uint64_t meta, uint64_t meta_end)
+{
+	uint64_t block;
+
+	switch (below(&seed, 4)) {
+	case 0:
+		block = meta + below(&seed, 64) * PKERNFS_BLOCK_SIZE;
+		break;
+	case 1:
+		block = below(&seed, meta);
+		break;
+	case 2:
+		block = meta_end + below(&seed, 1ULL << 30);
+		break;
+	default:
+		block = seed;
+	}
+	return (block & -PKERNFS_BLOCK_SIZE) | (1 + below(&seed, 3));
+}
+
+/* In an inode that has a map, or in a block that the map leads to. */
+static void damage_map(char *region, const struct pkernfs_sb *sb)
+{
+	uint64_t meta = le64toh(sb->area[PKERNFS_AREA_META].start);
+	uint64_t meta_end = meta + le64toh(sb->area[PKERNFS_AREA_META].size);
+	struct pkernfs_inode *inode = (void *)(region +
+		le64toh(sb->area[PKERNFS_AREA_INODES].start));
+	uint64_t offset;
+	__le64 *entry;
+	int tries = 1000;
+
+	do {
+		entry = inode[below(&seed, 40)].map;
+	} while (!*entry && --tries);
+	offset = le64toh(*entry) & ~PKERNFS_PTR_TYPE_MASK;
+	if (below(&seed, 2) && offset >= meta && offset < meta_end)
+		entry = (__le64 *)(region + offset) + below(&seed, 16);
+	*entry = htole64(stray_pointer(meta, meta_end));
+}
+
 static void fit_csums(struct pkernfs_sb *sb)
 {
 	sb->csum = htole32(crc32c(~0U, &sb->version,
@@ -133,6 +174,8 @@ static int damage(const char *file, uint64_t offset)
 		/* The last area is far from the end of what is mapped. */
 		memcpy(region + (choose_place(&good) & -len), &value, len);
 	}
+	for (n = below(&seed, 12); n; n--)
+		damage_map(region, &good);
 	primary = (void *)(region + PKERNFS_SB_OFFSET);
 	backup = (void *)(region + PKERNFS_SB_BACKUP_OFFSET);
 	if (below(&seed, 8))
