@@ -70,15 +70,25 @@ static int lookup(struct inode *inode, u64 page, u64 max_pages,
 	return err;
 }
 
-/* Find what is at @pos, at most @len bytes of it. The inode is locked. */
-static int find(struct inode *inode, loff_t pos, size_t len, struct stretch *s)
+/*
+ * Find what is at @pos, at most @len bytes of it. The inode is locked. With
+ * IOCB_NOWAIT in @flags this does not wait for a page fault that fills a hole.
+ */
+static int find(struct inode *inode, int flags, loff_t pos, size_t len,
+		struct stretch *s)
 {
 	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
+	struct address_space *mapping = inode->i_mapping;
 	struct pkernfs_extent extent;
 	int err;
 
-	err = lookup(inode, page_of(pos), pages_up_to(pos + len) - page_of(pos),
-		     &extent);
+	if (!(flags & IOCB_NOWAIT))
+		filemap_invalidate_lock_shared(mapping);
+	else if (!filemap_invalidate_trylock_shared(mapping))
+		return -EAGAIN;
+	err = pkernfs_map_lookup(m, inode->i_ino, page_of(pos),
+				 pages_up_to(pos + len) - page_of(pos), &extent);
+	filemap_invalidate_unlock_shared(mapping);
 	return err ?: extent_to_stretch(m, &extent, pos, len, s);
 }
 
@@ -182,7 +192,7 @@ static int fill_hole(struct inode *inode, loff_t pos, size_t len,
 	if (err != -ENOSPC)
 		return err;
 	err = promote(inode, pos);
-	return err ?: find(inode, pos, len, s);
+	return err ?: find(inode, 0, pos, len, s);
 }
 
 /* Zero what is not a hole from @pos up to @end. The inode is locked exclusively. */
@@ -192,7 +202,7 @@ static int zero_range(struct inode *inode, loff_t pos, loff_t end)
 	int err;
 
 	while (pos < end) {
-		err = find(inode, pos, end - pos, &s);
+		err = find(inode, 0, pos, end - pos, &s);
 		if (err)
 			return err;
 		if (s.addr) {
@@ -343,14 +353,16 @@ int pkernfs_truncate(struct inode *inode, loff_t size)
 	return err ?: pkernfs_change_size(inode, size);
 }
 
-static ssize_t copy_out(struct inode *inode, loff_t pos, struct iov_iter *to)
+static ssize_t copy_out(struct kiocb *iocb, struct iov_iter *to)
 {
+	struct inode *inode = file_inode(iocb->ki_filp);
 	size_t wanted = iov_iter_count(to), done = 0, n;
 	struct stretch s;
 	int err = 0;
 
 	while (done < wanted) {
-		err = find(inode, pos + done, min(wanted - done, MAX_COPY), &s);
+		err = find(inode, iocb->ki_flags, iocb->ki_pos + done,
+			   min(wanted - done, MAX_COPY), &s);
 		if (err)
 			break;
 		/* Memory may be damaged without anybody knowing. */
@@ -401,7 +413,7 @@ static ssize_t pkernfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	size = i_size_read(inode);
 	if (iocb->ki_pos < size) {
 		iov_iter_truncate(to, size - iocb->ki_pos);
-		ret = copy_out(inode, iocb->ki_pos, to);
+		ret = copy_out(iocb, to);
 	}
 	file_accessed(iocb->ki_filp);
 	inode_unlock_shared(inode);
@@ -437,7 +449,7 @@ static ssize_t copy_in(struct inode *inode, struct kiocb *iocb,
 	while (done < wanted) {
 		loff_t pos = iocb->ki_pos + done;
 
-		err = find(inode, pos, wanted - done, &s);
+		err = find(inode, iocb->ki_flags, pos, wanted - done, &s);
 		if (!err && !s.addr)
 			err = fill_for_write(inode, iocb, from, pos, s.len,
 					     size_after, &s);
@@ -514,7 +526,7 @@ static int fill_holes(struct inode *inode, loff_t pos, loff_t end,
 	int err;
 
 	while (pos < end) {
-		err = find(inode, pos, min_t(u64, end - pos, SZ_1G), &s);
+		err = find(inode, 0, pos, min_t(u64, end - pos, SZ_1G), &s);
 		if (!err && !s.addr)
 			err = fill_hole(inode, pos, s.len, size_after, &s);
 		if (err)
@@ -677,10 +689,7 @@ static int pkernfs_open(struct inode *inode, struct file *file)
 {
 	/* For a mapping; here, because there the lock of the mm would be held. */
 	pkernfs_get_pages(pkernfs_sb_region(inode->i_sb));
-	/*
-	 * Without a page cache all I/O is direct; reads and overwrites wait for nothing
-	 * but a page fault that fills a hole of the same file.
-	 */
+	/* Without a page cache all I/O is direct; reads and overwrites need not wait. */
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	return generic_file_open(inode, file);
 }
