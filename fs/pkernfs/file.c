@@ -660,8 +660,10 @@ static int report_extents(struct inode *inode, struct fiemap_extent_info *info,
 	}
 	if (!found.count)
 		return 0;
-	/* Blocks may lie behind the end of the file. */
-	ret = lookup(inode, end, PKERNFS_MAX_FILE_PAGES, &extent);
+	/* Blocks may lie behind the end of the file. Only a hole's length matters. */
+	ret = lookup(inode, end, 1, &extent);
+	if (!ret && !extent.offset)
+		ret = lookup(inode, end, PKERNFS_MAX_FILE_PAGES, &extent);
 	if (ret)
 		return ret;
 	ret = report_extent(inode, info, &found, !extent.offset &&
