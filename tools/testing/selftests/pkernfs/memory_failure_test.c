@@ -174,7 +174,7 @@ TEST_F(failure, reading_and_writing_it_is_an_io_error)
 	EXPECT_EQ(variant->size, lseek(self->fd, 0, SEEK_HOLE));
 }
 
-TEST_F(failure, its_block_is_never_reused)
+TEST_F_TIMEOUT(failure, its_block_is_never_reused, 300)
 {
 	unsigned long long place = place_of(self->fd, BAD_PAGE);
 

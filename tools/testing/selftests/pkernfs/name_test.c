@@ -745,7 +745,7 @@ TEST_F(name, readdir_needs_a_directory_and_room)
 	EXPECT_LT(0, getdents64(fd, buf, sizeof(buf)));
 }
 
-TEST_F(name, readdir_of_10000_entries_under_change_is_complete)
+TEST_F_TIMEOUT(name, readdir_of_10000_entries_under_change_is_complete, 300)
 {
 	static unsigned char seen[2 * MANY], gone[MANY];
 	struct reader *r = make_entries(MANY);
