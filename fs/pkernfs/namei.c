@@ -172,8 +172,6 @@ static int pkernfs_link(struct dentry *old_dentry, struct inode *dir,
 	struct pkernfs_tx tx;
 	int err;
 
-	if (inode->i_nlink == U32_MAX)
-		return -EMLINK;
 	err = pkernfs_tx_begin(pkernfs_media(dir->i_sb), &tx);
 	if (err)
 		return err;
