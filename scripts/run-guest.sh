@@ -28,7 +28,7 @@ TROUBLE+='|general protection|unable to handle|possible [a-z]* *(lock|dead|recur
 TROUBLE+='|suspicious RCU|inconsistent lock|turning off the locking|suspected memory leak'
 TROUBLE+='|leaked|stall|hung task'
 TROUBLE+='|blocked for more than|lockup|list_(add|del) corruption|refcount_t|segfault'
-TROUBLE+='|Bad page|scheduling while atomic|sleeping function|nobody cared|traps:'
+TROUBLE+='|Bad page|bad p[4gmu]d|scheduling while atomic|sleeping function|nobody cared|traps:'
 
 # The test's settings, which stand in its file as plain assignments.
 read_settings() {

@@ -239,9 +239,9 @@ static vm_fault_t pkernfs_fault(struct vm_fault *vmf)
 }
 
 /*
- * v6.8 takes an entry of 1 GiB for a bad one when it changes the protection, or
- * when a mapping is moved that has only a part of it (change_pud_range(),
- * move_page_tables()): take such entries away before. They come back by faults,
+ * v6.8 takes an entry of 1 GiB for a bad one when it changes the protection
+ * (change_pud_range()), and every kernel when it moves a mapping
+ * (move_page_tables()): take such entries away before. They come back by faults,
  * which wait for the lock of the mm or of the vma.
  */
 static void zap_giant_pages(struct vm_area_struct *vma, unsigned long start,
@@ -328,6 +328,28 @@ static unsigned long find_giant_area(struct file *file, unsigned long len,
 	return addr + (((pgoff << PAGE_SHIFT) - addr) & (PUD_SIZE - 1));
 }
 
+/*
+ * mremap() takes even a whole entry of 1 GiB for a bad one, and clears it without
+ * flushing the TLB (get_old_pud() in mm/mremap.c, pud_clear_bad()). This is the one
+ * place where it asks before it moves; that mmap() asks here, too, only costs page
+ * faults. The lock of the mm is held exclusively.
+ */
+static void zap_before_move(const struct inode *inode, unsigned long pgoff,
+			    unsigned long len)
+{
+	VMA_ITERATOR(vmi, current->mm, 0);
+	u64 end = pgoff + (len >> PAGE_SHIFT);
+	struct vm_area_struct *vma;
+
+	for_each_vma(vmi, vma) {
+		if (!vma->vm_file || file_inode(vma->vm_file) != inode ||
+		    vma->vm_pgoff >= end ||
+		    pgoff >= vma->vm_pgoff + vma_pages(vma))
+			continue;
+		zap_giant_pages(vma, vma->vm_start, vma->vm_end);
+	}
+}
+
 /**
  * pkernfs_get_unmapped_area() - choose an address where huge pages fit
  * @file: a regular file
@@ -349,7 +371,10 @@ unsigned long pkernfs_get_unmapped_area(struct file *file, unsigned long addr,
 	bool fits = addr && IS_ALIGNED(addr - (pgoff << PAGE_SHIFT), PUD_SIZE);
 	unsigned long found;
 
-	if (m->geo.data_block_shift != PUD_SHIFT || len < PUD_SIZE || fits)
+	if (m->geo.data_block_shift != PUD_SHIFT)
+		return thp_get_unmapped_area(file, addr, len, pgoff, flags);
+	zap_before_move(file_inode(file), pgoff, len);
+	if (len < PUD_SIZE || fits)
 		return thp_get_unmapped_area(file, addr, len, pgoff, flags);
 	if (flags & MAP_FIXED)
 		return -EINVAL;

@@ -188,6 +188,25 @@ TEST_F(giant, all_and_parts_can_be_moved)
 	EXPECT_EQ(SIGSEGV, touch(self->map + HUGE));
 }
 
+/* What is not mapped again behind the move must not be left in a TLB. */
+TEST_F(giant, nothing_is_left_where_it_was)
+{
+	char *old = self->map, *to;
+
+	count_faults(old, GIANT);
+	old[HUGE] = 'x';
+	to = mmap(NULL, 2 * GIANT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, to);
+	to += -(unsigned long)to % GIANT;
+	ASSERT_EQ(to, mremap(old, GIANT, GIANT, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     to));
+	self->map = to;
+	ASSERT_EQ(0, ftruncate(self->fd, 0));
+	EXPECT_EQ(0, used_blocks(&self->at_start));
+	EXPECT_EQ(SIGSEGV, touch(old + HUGE));
+	EXPECT_EQ(SIGBUS, touch(to + HUGE));
+}
+
 TEST_F(giant, is_shared_with_children)
 {
 	int status;
