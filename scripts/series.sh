@@ -6,7 +6,8 @@
 #
 # series/NN-name is one patch: the commit message, a line `---`, and what the
 # patch takes, one a line: a new file, a directory of new files (ends in /), or
-# the name of an edit in patches/<base>/. The files' names give the order.
+# the name of an edit in patches/<base>/; v6.8/NAME for an edit that only that base
+# needs. The files' names give the order.
 #
 # The order is bottom-up: what a file calls is in an earlier patch or in the
 # same one. So Kbuild compiles every step for real, from its first object on,
@@ -34,6 +35,7 @@ taken_by() {
 	while IFS= read -r item; do
 		case $item in
 		*/) grep "^$item" "$work/new" || echo "$item" ;;
+		v*/*.patch) [[ $item != "$KBASE"/* ]] || echo "${item#*/}" ;;
 		*) echo "$item" ;;
 		esac
 	done < <(sed '1,/^---$/d' "$1")
@@ -173,7 +175,8 @@ mkdir "$work/tree"
 cd "$work/tree"
 base_commit
 for entry in "${entries[@]}"; do
-	commit_entry "$entry"
+	# Another base may be the only one that needs it.
+	[[ -z $(taken_by "$entry") ]] || commit_entry "$entry"
 done
 
 out=$BUILD/series/$KBASE

@@ -5,11 +5,14 @@
  * `giant` runs it.
  */
 #define _GNU_SOURCE
+#include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -205,6 +208,26 @@ TEST_F(giant, nothing_is_left_where_it_was)
 	EXPECT_EQ(0, used_blocks(&self->at_start));
 	EXPECT_EQ(SIGSEGV, touch(old + HUGE));
 	EXPECT_EQ(SIGBUS, touch(to + HUGE));
+}
+
+/* There is nobody who would tell when it changes the protection. */
+TEST_F(giant, is_refused_by_userfaultfd)
+{
+	struct uffdio_api api = {
+		.api		= UFFD_API,
+		.features	= UFFD_FEATURE_WP_ASYNC,
+	};
+	struct uffdio_register range = {
+		.range	= { (unsigned long)self->map, GIANT },
+		.mode	= UFFDIO_REGISTER_MODE_WP,
+	};
+	int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	ASSERT_LE(0, uffd);
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	count_faults(self->map, GIANT);
+	EXPECT_ERRNO(EINVAL, ioctl(uffd, UFFDIO_REGISTER, &range));
+	close(uffd);
 }
 
 TEST_F(giant, is_shared_with_children)
