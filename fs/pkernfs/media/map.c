@@ -438,7 +438,7 @@ static int alloc_type(struct pkernfs_tx *tx, u32 ino,
 		return err;
 	c = &path.at[path.depth];
 	if (entry_of(c)) {
-		*extent = extent_at(c, page);
+		*extent = extent_at(c, ALIGN_DOWN(page, level_pages(c->level)));
 		return 0;
 	}
 	if (c->level < level)

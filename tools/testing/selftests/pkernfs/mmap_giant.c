@@ -230,6 +230,14 @@ TEST_F(giant, is_refused_by_userfaultfd)
 	close(uffd);
 }
 
+/* The fault for the source fills the hole that the write is about to fill. */
+TEST_F(giant, file_can_be_written_from_itself)
+{
+	EXPECT_EQ(HUGE, pwrite(self->fd, self->map, HUGE, GIANT / 2));
+	EXPECT_EQ(0, self->map[GIANT / 2]);
+	EXPECT_EQ(1, used_blocks(&self->at_start));
+}
+
 TEST_F(giant, is_shared_with_children)
 {
 	int status;
