@@ -144,7 +144,8 @@ int pkernfs_alloc(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 want,
 		goto unlock;
 	end = bit + min3(want, zone->count - bit, PKERNFS_MAX_RUN);
 	end = find_bit(m, zone, bit, end, true);
-	end = bit + count_good(m, id, bit, end - bit);
+	/* The block may have become bad a moment ago, as one in use may. */
+	end = bit + max(count_good(m, id, bit, end - bit), 1ULL);
 	err = take_run(tx, id, bit, end - bit);
 	if (err)
 		goto unlock;
