@@ -58,37 +58,32 @@ static int extent_to_stretch(const struct pkernfs_media *m,
 	return s->len ? 0 : -EIO;
 }
 
-static int lookup(struct inode *inode, u64 page, u64 max_pages,
+/* With IOCB_NOWAIT in @flags this does not wait for a page fault that fills a hole. */
+static int lookup(struct inode *inode, int flags, u64 page, u64 max_pages,
 		  struct pkernfs_extent *extent)
 {
 	int err;
 
-	filemap_invalidate_lock_shared(inode->i_mapping);
+	if (!(flags & IOCB_NOWAIT))
+		filemap_invalidate_lock_shared(inode->i_mapping);
+	else if (!filemap_invalidate_trylock_shared(inode->i_mapping))
+		return -EAGAIN;
 	err = pkernfs_map_lookup(pkernfs_media(inode->i_sb), inode->i_ino, page,
 				 max_pages, extent);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	return err;
 }
 
-/*
- * Find what is at @pos, at most @len bytes of it. The inode is locked. With
- * IOCB_NOWAIT in @flags this does not wait for a page fault that fills a hole.
- */
+/* Find what is at @pos, at most @len bytes of it. The inode is locked. */
 static int find(struct inode *inode, int flags, loff_t pos, size_t len,
 		struct stretch *s)
 {
 	struct pkernfs_media *m = pkernfs_media(inode->i_sb);
-	struct address_space *mapping = inode->i_mapping;
 	struct pkernfs_extent extent;
 	int err;
 
-	if (!(flags & IOCB_NOWAIT))
-		filemap_invalidate_lock_shared(mapping);
-	else if (!filemap_invalidate_trylock_shared(mapping))
-		return -EAGAIN;
-	err = pkernfs_map_lookup(m, inode->i_ino, page_of(pos),
-				 pages_up_to(pos + len) - page_of(pos), &extent);
-	filemap_invalidate_unlock_shared(mapping);
+	err = lookup(inode, flags, page_of(pos),
+		     pages_up_to(pos + len) - page_of(pos), &extent);
 	return err ?: extent_to_stretch(m, &extent, pos, len, s);
 }
 
@@ -600,8 +595,8 @@ static loff_t seek(struct inode *inode, loff_t pos, bool hole)
 	if (pos < 0 || pos >= size)
 		return -ENXIO;
 	while (pos < size) {
-		err = lookup(inode, page_of(pos), pages_up_to(size) - page_of(pos),
-			     &extent);
+		err = lookup(inode, 0, page_of(pos),
+			     pages_up_to(size) - page_of(pos), &extent);
 		if (err)
 			return err;
 		if (!extent.offset == hole)
@@ -644,7 +639,7 @@ static int report_extents(struct inode *inode, struct fiemap_extent_info *info,
 	int ret;
 
 	for (; page < end; page += extent.count) {
-		ret = lookup(inode, page, end - page, &extent);
+		ret = lookup(inode, 0, page, end - page, &extent);
 		if (ret)
 			return ret;
 		if (!extent.offset)
@@ -661,9 +656,9 @@ static int report_extents(struct inode *inode, struct fiemap_extent_info *info,
 	if (!found.count)
 		return 0;
 	/* Blocks may lie behind the end of the file. Only a hole's length matters. */
-	ret = lookup(inode, end, 1, &extent);
+	ret = lookup(inode, 0, end, 1, &extent);
 	if (!ret && !extent.offset)
-		ret = lookup(inode, end, PKERNFS_MAX_FILE_PAGES, &extent);
+		ret = lookup(inode, 0, end, PKERNFS_MAX_FILE_PAGES, &extent);
 	if (ret)
 		return ret;
 	ret = report_extent(inode, info, &found, !extent.offset &&

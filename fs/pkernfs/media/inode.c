@@ -105,6 +105,7 @@ static const char *inode_defect(const struct pkernfs_media *m,
 
 static bool is_in_use(const struct pkernfs_media *m, u32 ino)
 {
+	/* Of 0 this makes a number that no zone has. */
 	return pkernfs_is_allocated(m, PKERNFS_ZONE_INODES, ino - 1ULL);
 }
 
