@@ -13,11 +13,11 @@ ROOT=$KDIR/initramfs
 PROGRAMS=("$@")
 SELFTESTS=tools/testing/selftests/pkernfs
 
-# copy_program FILE: into /bin, with the libraries it is linked to.
+# copy_program FILE DIRECTORY: with the libraries it is linked to.
 copy_program() {
 	local lib
 
-	cp -L "$1" "$ROOT/bin/"
+	cp -L "$1" "$ROOT/$2/"
 	for lib in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
 		mkdir -p "$ROOT${lib%/*}"
 		cp -Lu "$lib" "$ROOT$lib"
@@ -29,7 +29,7 @@ build_selftests() {
 	kmake headers
 	mkdir -p "$KDIR/selftests"
 	make -C "$KDIR/src/$SELFTESTS" -j"$(nproc)" OUTPUT="$KDIR/selftests" \
-		KHDR_INCLUDES="-isystem $KDIR/obj/usr/include" LDFLAGS=-static
+		KHDR_INCLUDES="-isystem $KDIR/obj/usr/include"
 }
 
 # Tests go to where the guest finds them all, their helpers into its PATH.
@@ -39,8 +39,8 @@ copy_selftests() {
 	for source in "$REPO/$SELFTESTS"/*.c; do
 		program=$KDIR/selftests/$(basename "$source" .c)
 		case $program in
-		*_test) cp "$program" "$ROOT/pkernfs/selftests/" ;;
-		*) cp "$program" "$ROOT/bin/" ;;
+		*_test) copy_program "$program" pkernfs/selftests ;;
+		*) copy_program "$program" bin ;;
 		esac
 	done
 }
@@ -50,11 +50,11 @@ pack() {
 
 	rm -rf "$ROOT"
 	mkdir -p "$ROOT"/{bin,dev,proc,sys,tmp,mnt,pkernfs/{tests,selftests,golden}}
-	copy_program "$(command -v busybox)"
+	copy_program "$(command -v busybox)" bin
 	"$ROOT/bin/busybox" --list | grep -vx busybox |
 		sed "s|.*|$ROOT/bin/&|" | xargs -n 1 ln -s busybox
 	for program in kexec "${PROGRAMS[@]}"; do
-		copy_program "$(command -v "$program")"
+		copy_program "$(command -v "$program")" bin
 	done
 
 	cp "$REPO/scripts/guest/init" "$ROOT/init"

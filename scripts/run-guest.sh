@@ -33,6 +33,7 @@ TROUBLE+='|Bad page|bad p[4gmu]d|scheduling while atomic|sleeping function|nobod
 # The test's settings, which stand in its file as plain assignments.
 read_settings() {
 	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS='' DISK='' LEAKS=''
+	DEBUG_ARGS=''
 	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS|DISK|LEAKS)=' "$TEST")"
 	TIMEOUT=$((TIMEOUT * SOAK))
 	[[ -n ${DEBUG:-} && $DEBUG != bench ]] || return 0
@@ -40,6 +41,10 @@ read_settings() {
 	TIMEOUT=$((TIMEOUT * 6))
 	MEM=$(($(numfmt --from=iec "$MEM") / 1048576 + 1024))M
 	CMDLINE=${CMDLINE/crashkernel=*([0-9])M/crashkernel=640M}
+	# The ACPI code that tells PCI interrupts takes half of the time to boot, and
+	# runs into its timeouts.
+	DEBUG_ARGS=' pci=noacpi'
+	[[ -z $LEAKS ]] || DEBUG_ARGS+=' kmemleak=on'
 }
 
 boot() {
@@ -52,8 +57,7 @@ boot() {
 	# On a busy host an emulated guest measures its TSC wrong, up to a clock
 	# that runs eight times too fast; so it has to use the HPET.
 	[[ $ACCEL != tcg ]] || append+=" tsc=unstable"
-	# With kmemleak the ACPI code that tells PCI interrupts runs into its timeouts.
-	[[ -z ${DEBUG:-} || -z $LEAKS ]] || append+=" kmemleak=on pci=noacpi"
+	append+=$DEBUG_ARGS
 	append+=" pkernfs_test.name=$(basename "$TEST" .sh)"
 	append+=" pkernfs_test.boot=1 pkernfs_test.count=0 pkernfs_test.soak=$SOAK"
 	append+=" pkernfs_test.debug=${DEBUG:-} $CMDLINE"
