@@ -214,17 +214,19 @@ static bool has_name(const struct pkernfs_dirent *d, const char *name, u32 len)
 
 /*
  * Most of what a lookup costs is here, so a record that is only passed by is
- * checked for its size alone.
+ * checked for its size alone; it is counted in words. What is no multiple of one
+ * becomes a huge number.
  */
 static int search_leaf(const struct dir_walk *w, const char *name, u32 len,
 		       struct dir_search *s)
 {
+	const u32 min_words = MIN_RECORD / sizeof(__le64);
 	struct pkernfs_dirent *d = (void *)(w->leaf + 1);
-	u32 left = w->used - sizeof(*w->leaf), size;
+	u32 left = (w->used - sizeof(*w->leaf)) / sizeof(__le64), words;
 
-	for (; left >= MIN_RECORD; left -= size, d = (void *)d + size) {
-		size = le16_to_cpu(d->size);
-		if (size < MIN_RECORD || size > left || !IS_ALIGNED(size, 8))
+	for (; left >= min_words; left -= words, d = (void *)((__le64 *)d + words)) {
+		words = ror16(le16_to_cpu(d->size), 3);
+		if (words < min_words || words > left)
 			break;
 		if (le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT != w->hash || !d->ino)
 			continue;
@@ -236,7 +238,7 @@ static int search_leaf(const struct dir_walk *w, const char *name, u32 len,
 		}
 		s->collides = true;
 	}
-	return left ? invalid_record(w, w->used - left) : 0;
+	return left ? invalid_record(w, (void *)d - (void *)w->leaf) : 0;
 }
 
 /* Find a name: s->found is NULL when there is none. */

@@ -218,12 +218,13 @@ static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
 	u64 entry;
 	int err;
 
-	*extent = (struct pkernfs_extent) {
-		.page	= page,
-		.count	= max_pages,
-	};
-	if (page >= map_pages(inode->height))
+	if (page >= map_pages(inode->height)) {
+		*extent = (struct pkernfs_extent) {
+			.page	= page,
+			.count	= max_pages,
+		};
 		return 0;
+	}
 	c = root_cursor(inode, page);
 	for (;;) {
 		err = read_entry(m, ino, &c, &entry);
@@ -263,19 +264,15 @@ int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
 	if (err)
 		return err;
 	max_pages = min(max_pages, U64_MAX - page);
-	*extent = (struct pkernfs_extent) { .page = page };
-	for (i = 0; i < MAX_TABLES && extent->count < max_pages; i++) {
+	err = lookup(m, ino, inode, page, max_pages, extent);
+	for (i = 1; !err && i < MAX_TABLES && extent->count < max_pages; i++) {
 		err = lookup(m, ino, inode, page + extent->count,
 			     max_pages - extent->count, &next);
-		if (err)
-			return err;
-		if (!i)
-			extent->offset = next.offset;
-		else if (!continues(extent, &next))
+		if (err || !continues(extent, &next))
 			break;
 		extent->count += next.count;
 	}
-	return 0;
+	return err;
 }
 
 /* A larger map: what there is becomes the first table. */
