@@ -64,15 +64,18 @@ static int check_sections(const struct range *range, struct pkernfs_message *why
  * (is_invalid_reserved_pfn() in drivers/vfio/vfio_iommu_type1.c) and would pin,
  * but never unpin them.
  */
-static void clear_reserved(const struct range *range)
+static void clear_reserved(struct dev_pagemap *pgmap)
 {
-	unsigned long pfn = PHYS_PFN(range->start), end = PHYS_PFN(range->end);
+	unsigned long pfn = PHYS_PFN(pgmap->range.start);
+	unsigned long end = PHYS_PFN(pgmap->range.end);
+	unsigned long i, nr = pgmap_vmemmap_nr(pgmap), own = nr;
 
-	for (; pfn <= end; pfn++) {
-		struct page *page = pfn_to_page(pfn);
-
-		if (test_bit(PG_reserved, &page->flags))
-			clear_bit(PG_reserved, &page->flags);
+	/* The rest of a page's struct pages are these once more. */
+	if (vmemmap_can_optimize(NULL, pgmap))
+		own = VMEMMAP_RESERVE_NR * (PAGE_SIZE / sizeof(struct page));
+	for (; pfn <= end; pfn += nr) {
+		for (i = 0; i < own; i++)
+			clear_bit(PG_reserved, &pfn_to_page(pfn + i)->flags);
 		if (!(pfn % PAGES_PER_SECTION))
 			cond_resched();
 	}
@@ -109,7 +112,7 @@ static int make_pages(struct pkernfs_region *region,
 				      "no struct pages for 0x%llx-0x%llx, error %ld",
 				      start, end - 1, PTR_ERR(addr));
 	}
-	clear_reserved(&pgmap->range);
+	clear_reserved(pgmap);
 	return 0;
 }
 
