@@ -22,6 +22,9 @@
  */
 #define MAX_FILL	(PKERNFS_BLOCK_SIZE / 4)
 
+/* What struct pkernfs_entry promises of keys; no leaf has as many collisions. */
+#define MAX_KEY		(BIT_ULL(63) - 256)
+
 #define MIN_RECORD	ALIGN(sizeof(struct pkernfs_dirent) + 1, 8)
 #define MAX_RECORDS	((PKERNFS_BLOCK_SIZE - sizeof(struct pkernfs_dir_leaf)) / \
 			 MIN_RECORD)
@@ -174,6 +177,7 @@ static bool is_record(const struct dir_walk *w, const struct pkernfs_dirent *d)
 	u64 hash = le64_to_cpu(d->key) >> PKERNFS_KEY_SHIFT;
 
 	return d->name_len && le16_to_cpu(d->size) >= sizeof(*d) + d->name_len &&
+	       le64_to_cpu(d->key) < MAX_KEY &&
 	       (hash ^ w->hash) >> (PKERNFS_HASH_BITS - w->depth) == 0 &&
 	       (!d->ino || pkernfs_is_ino(w->m, le32_to_cpu(d->ino))) &&
 	       pkernfs_is_type((u32)d->type << 12);
@@ -407,19 +411,15 @@ static int find_depth(const struct dir_walk *w, u32 size, u32 *depth)
 	return -ENOSPC;
 }
 
-/*
- * Copy the names that share from @min to @max bits with w->hash to @leaf.
- * find_depth() has checked them.
- */
+/* Copy the names that share from @min to @max bits with w->hash to @leaf. */
 static void copy_names(const struct dir_walk *w, u32 min, u32 max,
 		       struct pkernfs_dir_leaf *leaf)
 {
 	const struct pkernfs_dirent *d;
 	u32 used = sizeof(*leaf), pos, size, shared;
 
-	for (pos = sizeof(*w->leaf); pos < w->used; pos += size) {
+	for (pos = sizeof(*w->leaf); (size = record_size(w, pos)); pos += size) {
 		d = (void *)w->leaf + pos;
-		size = le16_to_cpu(d->size);
 		shared = shared_bits(w, d);
 		if (!d->ino || shared < min || shared > max)
 			continue;
@@ -433,9 +433,9 @@ static void copy_names(const struct dir_walk *w, u32 min, u32 max,
 static bool has_sibling(const struct dir_walk *w, u32 depth)
 {
 	const struct pkernfs_dirent *d;
-	u32 pos;
+	u32 pos, size;
 
-	for (pos = sizeof(*w->leaf); pos < w->used; pos += le16_to_cpu(d->size)) {
+	for (pos = sizeof(*w->leaf); (size = record_size(w, pos)); pos += size) {
 		d = (void *)w->leaf + pos;
 		if (d->ino && shared_bits(w, d) == depth)
 			return true;
@@ -510,6 +510,9 @@ static int add_sibling(struct pkernfs_tx *tx, const struct dir_walk *w,
  * Nearly always that is one step; but a name must not be refused, nor outgrow the
  * log, because others happen to have nearly the same hash. So all new leaves and
  * indices are made at once, and only the slots that led to the leaf are saved.
+ *
+ * The leaf is given up first, which fails if it is not in use: what is read here
+ * must not be handed out as one of the new blocks.
  */
 static int split_leaf(struct pkernfs_tx *tx, const struct dir_walk *w, u32 size)
 {
@@ -525,6 +528,8 @@ static int split_leaf(struct pkernfs_tx *tx, const struct dir_walk *w, u32 size)
 	if (!err)
 		err = find_depth(w, size, &last);
 	if (!err)
+		err = pkernfs_meta_free(tx, pkernfs_offset(tx->m, w->leaf));
+	if (!err)
 		err = pkernfs_tx_save(tx, slots, n * sizeof(*slots));
 	for (depth = w->depth; !err && depth < last; depth++) {
 		if (depth == t.level * PKERNFS_TABLE_SHIFT)
@@ -535,8 +540,6 @@ static int split_leaf(struct pkernfs_tx *tx, const struct dir_walk *w, u32 size)
 	if (!err)
 		err = add_part(tx, w, &t, w->hash, last, last,
 			       PKERNFS_HASH_BITS);
-	if (!err)
-		err = pkernfs_meta_free(tx, pkernfs_offset(tx->m, w->leaf));
 	return err ?: pkernfs_inode_add_blocks(tx, w->inode, (s64)t.blocks - 1);
 }
 
@@ -554,7 +557,7 @@ static int count_dead(const struct dir_walk *w, u32 *dead)
 	return err;
 }
 
-/* Close the gaps that removed names left. The records have been checked. */
+/* Close the gaps that removed names left. */
 static int compact_leaf(struct pkernfs_tx *tx, struct dir_walk *w)
 {
 	struct pkernfs_dirent *d = NULL;
@@ -565,9 +568,8 @@ static int compact_leaf(struct pkernfs_tx *tx, struct dir_walk *w)
 	err = pkernfs_tx_save(tx, w->leaf, w->used);
 	if (err)
 		return err;
-	for (pos = sizeof(*w->leaf); pos < w->used; pos += size) {
+	for (pos = sizeof(*w->leaf); (size = record_size(w, pos)); pos += size) {
 		d = (void *)w->leaf + pos;
-		size = le16_to_cpu(d->size);
 		if (!d->ino)
 			continue;
 		memmove(to, d, size);
