@@ -75,6 +75,11 @@ static bool is_map_empty(const struct pkernfs_inode *inode)
 	return !memchr_inv(inode->map, 0, sizeof(inode->map));
 }
 
+static bool is_table_empty(const struct map_cursor *c)
+{
+	return !memchr_inv(c->entries, 0, PKERNFS_BLOCK_SIZE);
+}
+
 static enum pkernfs_zone_id zone_of(u64 entry)
 {
 	switch (pkernfs_ptr_type(entry)) {
@@ -210,6 +215,17 @@ static int merge_entries(struct pkernfs_media *m, u32 ino, struct map_cursor c,
 	return 0;
 }
 
+/*
+ * Tables go with the last block below them. A map of empty ones, the same one at
+ * many places, would have more than anybody has time for.
+ */
+static int empty_table(struct pkernfs_media *m, u32 ino,
+		       const struct map_cursor *c)
+{
+	return pkernfs_corrupt(m, ino, pkernfs_offset(m, c->entries),
+			       "a table of the map is empty");
+}
+
 /* Find what one table says about @page and the pages behind it. */
 static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
 		  u64 page, u64 max_pages, struct pkernfs_extent *extent)
@@ -237,6 +253,9 @@ static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
 	*extent = extent_at(&c, page);
 	if (extent->count < max_pages)
 		err = merge_entries(m, ino, c, max_pages, extent);
+	if (!err && !extent->offset && c.level < inode->height &&
+	    extent->count == level_pages(c.level + 1))
+		err = empty_table(m, ino, &c);
 	extent->count = min(extent->count, max_pages);
 	return err;
 }
@@ -753,7 +772,7 @@ static int free_tables(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
 	int err;
 
 	for (c = &path->at[path->depth]; c > path->at; c--) {
-		if (memchr_inv(c->entries, 0, PKERNFS_BLOCK_SIZE))
+		if (!is_table_empty(c))
 			return 0;
 		err = pkernfs_meta_free(tx, pkernfs_offset(tx->m, c->entries));
 		if (!err)
@@ -789,6 +808,7 @@ static int free_tables(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
  */
 int pkernfs_map_punch(struct pkernfs_tx *tx, u32 ino, u64 *page, u64 end)
 {
+	const struct map_cursor *c;
 	struct pkernfs_inode *inode;
 	struct map_path path;
 	u64 blocks = 0;
@@ -801,9 +821,12 @@ int pkernfs_map_punch(struct pkernfs_tx *tx, u32 ino, u64 *page, u64 end)
 	if (*page >= end)
 		return 0;
 	err = walk(tx->m, ino, inode, *page, &path);
-	if (!err)
-		err = punch_table(tx, ino, path.at[path.depth], page, end,
-				  &blocks);
+	if (err)
+		return err;
+	c = &path.at[path.depth];
+	if (path.depth && is_table_empty(c))
+		return empty_table(tx->m, ino, c);
+	err = punch_table(tx, ino, *c, page, end, &blocks);
 	if (!err && blocks)
 		err = free_tables(tx, inode, &path, &blocks);
 	if (!err && blocks)
