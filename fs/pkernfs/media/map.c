@@ -65,6 +65,12 @@ static u64 map_pages(u32 height)
 	return (u64)PKERNFS_MAP_ENTRIES << level_shift(height);
 }
 
+/* The level at which blocks of a type stand. */
+static u32 level_of(const struct pkernfs_media *m, unsigned int type)
+{
+	return type == PKERNFS_PTR_DATA ? data_level(m) : 0;
+}
+
 static u64 entry_of(const struct map_cursor *c)
 {
 	return le64_to_cpu(c->entries[c->index]);
@@ -361,11 +367,17 @@ static int descend(struct pkernfs_tx *tx, struct pkernfs_inode *inode, u64 page,
 	return 0;
 }
 
-/* The number of holes from @c on, at most @max. */
-static u64 count_holes(const struct map_cursor *c, u64 max)
+/*
+ * The number of holes from @page on at @level, at most @max. @c leads there, or to
+ * where its table is missing.
+ */
+static u64 count_holes(const struct map_cursor *c, u64 page, u32 level, u64 max)
 {
 	u64 n = 1;
 
+	if (c->level > level)
+		return min(max, PKERNFS_TABLE_ENTRIES -
+				(page >> level_shift(level)) % PKERNFS_TABLE_ENTRIES);
 	max = min(max, (u64)(c->count - c->index));
 	while (n < max && !c->entries[c->index + n])
 		n++;
@@ -385,19 +397,25 @@ static void zero(const struct pkernfs_media *m, u64 offset, u64 size)
 }
 
 /*
- * Allocate up to @want blocks, zero them, put them into the holes at @c, of which
- * the first one has @extent->page.
+ * Allocate up to @want blocks, zero them, put them into the holes at @c, or below
+ * it, of which the first one has @extent->page.
+ *
+ * Return: 1 when there is no block of this type. Nothing has been changed then.
  */
 static int fill_holes(struct pkernfs_tx *tx, struct pkernfs_inode *inode,
-		      const struct map_cursor *c, u64 want, unsigned int type,
+		      struct map_cursor *c, u64 want, unsigned int type,
 		      struct pkernfs_extent *extent)
 {
 	const struct pkernfs_zone *zone = &tx->m->zone[zone_of(type)];
+	u32 level = level_of(tx->m, type);
 	u64 first, got, offset, i;
 	int err;
 
-	err = pkernfs_alloc(tx, zone_of(type), count_holes(c, want), &first,
-			    &got);
+	want = count_holes(c, extent->page, level, want);
+	err = pkernfs_alloc(tx, zone_of(type), want, &first, &got);
+	if (err)
+		return err == -ENOSPC ? 1 : err;
+	err = descend(tx, inode, extent->page, level, c);
 	if (err)
 		return err;
 	offset = pkernfs_block_offset(tx->m, zone_of(type), first);
@@ -433,20 +451,19 @@ static u64 count_entries(u64 page, u64 max_pages, u32 level)
 /*
  * Allocate blocks of one type from @extent->page on. Where small blocks stand
  * already there is no place for a data block.
+ *
+ * Return: 1 when there is no block of this type, or no place for one.
  */
 static int alloc_type(struct pkernfs_tx *tx, u32 ino,
 		      struct pkernfs_inode *inode, u64 max_pages,
 		      unsigned int type, struct pkernfs_extent *extent)
 {
-	u32 level = type == PKERNFS_PTR_DATA ? data_level(tx->m) : 0;
+	u32 level = level_of(tx->m, type);
 	u64 page = extent->page;
 	struct map_path path;
 	struct map_cursor *c;
 	int err;
 
-	/* Before tables are made for nothing. */
-	if (!pkernfs_free_count(tx->m, zone_of(type)))
-		return -ENOSPC;
 	err = grow(tx, inode, page, level);
 	if (!err)
 		err = walk(tx->m, ino, inode, page, &path);
@@ -458,11 +475,9 @@ static int alloc_type(struct pkernfs_tx *tx, u32 ino,
 		return 0;
 	}
 	if (c->level < level)
-		return -ENOSPC;
-	err = descend(tx, inode, page, level, c);
-	return err ?: fill_holes(tx, inode, c,
-				 count_entries(page, max_pages, level), type,
-				 extent);
+		return 1;
+	return fill_holes(tx, inode, c, count_entries(page, max_pages, level),
+			  type, extent);
 }
 
 /**
@@ -513,9 +528,9 @@ int pkernfs_map_alloc(struct pkernfs_tx *tx, u32 ino, u64 page, u64 max_pages,
 		swap(first, second);
 	extent->page = page;
 	err = alloc_type(tx, ino, inode, max_pages, first, extent);
-	if (err == -ENOSPC)
+	if (err > 0)
 		err = alloc_type(tx, ino, inode, max_pages, second, extent);
-	return err;
+	return err > 0 ? -ENOSPC : err;
 }
 
 /* May the block be in use by somebody that media/ knows nothing of? */
@@ -672,11 +687,11 @@ int pkernfs_map_promote(struct pkernfs_tx *tx, u32 ino, u64 page, u32 *orphan)
 int pkernfs_map_add_to_limbo(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
 			     u64 n)
 {
-	bool is_data = id == PKERNFS_ZONE_DATA;
-	u64 type = is_data ? PKERNFS_PTR_DATA : PKERNFS_PTR_SMALL;
+	unsigned int type = id == PKERNFS_ZONE_DATA ? PKERNFS_PTR_DATA :
+						      PKERNFS_PTR_SMALL;
 	u64 page = pkernfs_limbo_page(tx->m, id, n);
 	u64 offset = pkernfs_block_offset(tx->m, id, n);
-	u32 level = is_data ? data_level(tx->m) : 0;
+	u32 level = level_of(tx->m, type);
 	struct pkernfs_inode *inode;
 	struct map_cursor *to;
 	struct map_path path;
