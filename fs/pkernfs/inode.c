@@ -177,8 +177,9 @@ static int load_inode(struct inode *inode)
 }
 
 /*
- * An inode without links may be one that another task is making; only the orphan
- * list says that it is not.
+ * An inode without links may be one that another task is making, and not yet make
+ * sense; only the orphan list says that it is not. It cannot get links while its
+ * number is hashed here, see pkernfs_create_inode().
  */
 static struct inode *get_inode(struct super_block *sb, u32 ino, bool orphan)
 {
@@ -190,8 +191,9 @@ static struct inode *get_inode(struct super_block *sb, u32 ino, bool orphan)
 		return ERR_PTR(-ENOMEM);
 	if (!(inode->i_state & I_NEW))
 		return inode;
-	err = load_inode(inode);
-	if (!err && !inode->i_nlink && !orphan)
+	if (orphan || pkernfs_inode_has_links(pkernfs_media(sb), ino))
+		err = load_inode(inode);
+	else
 		err = -ESTALE;
 	if (err) {
 		iget_failed(inode);
@@ -222,8 +224,7 @@ struct inode *pkernfs_iget(struct super_block *sb, u32 ino)
  * @parent: a directory's parent, otherwise 0
  * @target: a symlink's target, otherwise NULL
  *
- * If this or anything else in the transaction fails, the inode is to be given to
- * pkernfs_discard_inode().
+ * The transaction is to be ended by pkernfs_end_creation().
  *
  * Return: 0; the inode is hashed and I_NEW. Or -ENOSPC, -EUCLEAN, or an error of
  * the journal.
@@ -260,20 +261,32 @@ int pkernfs_create_inode(struct pkernfs_tx *tx, struct inode *inode,
 }
 
 /**
- * pkernfs_discard_inode() - give up an inode whose creation failed
- * @inode: the inode; its transaction has been aborted
+ * pkernfs_end_creation() - end a transaction that makes an inode
+ * @tx: the transaction
+ * @inode: the inode, for pkernfs_create_inode()
+ * @err: 0, or why the transaction is to be undone
+ *
+ * Return: 0, or @err. Then the inode is gone.
  */
-void pkernfs_discard_inode(struct inode *inode)
+int pkernfs_end_creation(struct pkernfs_tx *tx, struct inode *inode, int err)
 {
+	bool is_hashed = inode->i_state & I_NEW;
+
+	if (!err)
+		return pkernfs_tx_end(tx, 0);
+	/* As long as nobody can get the same number, or find anything at it. */
+	if (is_hashed) {
+		pkernfs_inode_set_new_links(tx, inode->i_ino, 0);
+		remove_inode_hash(inode);
+	}
+	pkernfs_tx_abort(tx);
 	/* It is not on media, so that nothing must be deleted there. */
 	set_nlink(inode, 1);
-	if (!(inode->i_state & I_NEW)) {
+	if (is_hashed)
+		discard_new_inode(inode);
+	else
 		iput(inode);
-		return;
-	}
-	/* If it stayed hashed it would stay in memory, and hold its number. */
-	remove_inode_hash(inode);
-	discard_new_inode(inode);
+	return err;
 }
 
 /**

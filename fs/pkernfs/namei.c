@@ -89,25 +89,23 @@ static int make(struct mnt_idmap *idmap, struct inode *dir,
 	if (!inode)
 		return -ENOMEM;
 	err = pkernfs_tx_begin(pkernfs_media(dir->i_sb), &tx);
-	if (err)
-		goto discard;
+	if (err) {
+		iput(inode);
+		return err;
+	}
 	err = pkernfs_create_inode(&tx, inode, is_dir ? 2 : 1,
 				   is_dir ? dir->i_ino : 0, target);
 	if (!err)
 		err = add_name(&tx, dir, dentry, inode);
 	if (!err)
 		err = pkernfs_change_inode(&tx, dir, is_dir, S_MTIME | S_CTIME);
-	err = pkernfs_tx_end(&tx, err);
+	err = pkernfs_end_creation(&tx, inode, err);
 	if (err)
-		goto discard;
+		return err;
 
 	pkernfs_refresh_inode(dir);
 	d_instantiate_new(dentry, inode);
 	return 0;
-
-discard:
-	pkernfs_discard_inode(inode);
-	return err;
 }
 
 static int pkernfs_create(struct mnt_idmap *idmap, struct inode *dir,
@@ -145,24 +143,22 @@ static int pkernfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
 	if (!inode)
 		return -ENOMEM;
 	err = pkernfs_tx_begin(pkernfs_media(dir->i_sb), &tx);
-	if (err)
-		goto discard;
+	if (err) {
+		iput(inode);
+		return err;
+	}
 	err = pkernfs_create_inode(&tx, inode, 0, 0, NULL);
 	if (!err)
 		err = pkernfs_orphan_add(&tx, inode->i_ino);
-	err = pkernfs_tx_end(&tx, err);
+	err = pkernfs_end_creation(&tx, inode, err);
 	if (err)
-		goto discard;
+		return err;
 
 	/* Not d_tmpfile(), which would take a link and mark the inode dirty. */
 	d_mark_tmpfile(file, inode);
 	d_instantiate(file->f_path.dentry, inode);
 	unlock_new_inode(inode);
 	return finish_open_simple(file, 0);
-
-discard:
-	pkernfs_discard_inode(inode);
-	return err;
 }
 
 static int pkernfs_link(struct dentry *old_dentry, struct inode *dir,

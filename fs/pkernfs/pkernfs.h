@@ -154,7 +154,7 @@ extern const struct inode_operations pkernfs_special_inode_operations;
 struct inode *pkernfs_iget(struct super_block *sb, u32 ino);
 int pkernfs_create_inode(struct pkernfs_tx *tx, struct inode *inode,
 			 unsigned int nlink, u32 parent, const char *target);
-void pkernfs_discard_inode(struct inode *inode);
+int pkernfs_end_creation(struct pkernfs_tx *tx, struct inode *inode, int err);
 void pkernfs_refresh_inode(struct inode *inode);
 int pkernfs_change_inode(struct pkernfs_tx *tx, struct inode *inode, int nlink,
 			 int flags);

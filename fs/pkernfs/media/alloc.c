@@ -3,6 +3,7 @@
  * Blocks and inodes in use: a bitmap for each zone. alloc_lock protects all
  * bitmaps and is held for the search and the change of a few words.
  */
+#include <asm/barrier.h>
 #include <asm/page.h>
 #include <linux/bitops.h>
 #include <linux/bits.h>
@@ -110,6 +111,10 @@ static int take_run(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 first,
 	err = pkernfs_tx_log_alloc(tx, id, first, count);
 	if (err)
 		return err;
+	/* What is in use, and has links, is an inode: see pkernfs_inode_has_links(). */
+	if (id == PKERNFS_ZONE_INODES)
+		pkernfs_inode_set_new_links(tx, first + 1, 0);
+	smp_wmb();
 	pkernfs_bits_change(tx->m, id, first, count, true);
 	tx->in_use[id] += count;
 	zone->free -= min(zone->free, count);

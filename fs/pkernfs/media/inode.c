@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The inode table. */
+#include <asm/barrier.h>
 #include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
@@ -107,6 +108,25 @@ static bool is_in_use(const struct pkernfs_media *m, u32 ino)
 {
 	/* Of 0 this makes a number that no zone has. */
 	return pkernfs_is_allocated(m, PKERNFS_ZONE_INODES, ino - 1ULL);
+}
+
+/**
+ * pkernfs_inode_has_links() - whether there is an inode that names may lead to
+ * @m: the region
+ * @ino: inode number; any value
+ *
+ * Needs no lock. An inode that another transaction is making has no links, and may
+ * be anything else, until that is told by pkernfs_inode_set_new_links().
+ *
+ * Return: true if there is.
+ */
+bool pkernfs_inode_has_links(const struct pkernfs_media *m, u32 ino)
+{
+	if (!is_in_use(m, ino))
+		return false;
+	/* Links are cleared before the inode is in use, see take_run(). */
+	smp_rmb();
+	return READ_ONCE(pkernfs_inode(m, ino)->nlink);
 }
 
 /**
@@ -320,9 +340,9 @@ int pkernfs_inode_add_links(struct pkernfs_tx *tx, u32 ino, int count)
 }
 
 /**
- * pkernfs_inode_set_new_links() - give links to an inode that has none
- * @tx: the transaction
- * @ino: inode number, from pkernfs_inode_create() in the same transaction
+ * pkernfs_inode_set_new_links() - set the link count of an inode that is being made
+ * @tx: the transaction that makes it
+ * @ino: inode number
  * @nlink: how many
  *
  * Nothing leads to the inode before the transaction is committed, so there is

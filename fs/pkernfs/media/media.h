@@ -209,6 +209,7 @@ bool pkernfs_is_allocated(const struct pkernfs_media *m,
 			  enum pkernfs_zone_id id, u64 n);
 
 /* inode.c */
+bool pkernfs_inode_has_links(const struct pkernfs_media *m, u32 ino);
 int pkernfs_inode_read(struct pkernfs_media *m, u32 ino,
 		       struct pkernfs_attr *attr);
 int pkernfs_inode_create(struct pkernfs_tx *tx, struct pkernfs_attr *attr,
