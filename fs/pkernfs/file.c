@@ -685,7 +685,7 @@ static int pkernfs_fiemap(struct inode *inode, struct fiemap_extent_info *info,
 static int pkernfs_open(struct inode *inode, struct file *file)
 {
 	/* For a mapping; here, because there the lock of the mm would be held. */
-	pkernfs_get_pages(pkernfs_sb_region(inode->i_sb));
+	pkernfs_make_pages(pkernfs_sb_region(inode->i_sb));
 	/* Without a page cache all I/O is direct; reads and overwrites need not wait. */
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	return generic_file_open(inode, file);

@@ -288,13 +288,13 @@ static const struct vm_operations_struct pkernfs_vm_operations = {
  * survive, without anybody having asked for that. As in drivers/dax/device.c.
  *
  * Return: 0; -EINVAL for a private writable mapping; -ENODEV when the region has
- * no struct pages, see pkernfs_get_pages().
+ * no struct pages.
  */
 int pkernfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct pkernfs_region *region = pkernfs_sb_region(file_inode(file)->i_sb);
 
-	if (pkernfs_get_pages(region))
+	if (!pkernfs_are_pages_made(region))
 		return -ENODEV;
 	if (is_cow_mapping(vma->vm_flags)) {
 		if (vma->vm_flags & VM_WRITE) {

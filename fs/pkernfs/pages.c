@@ -12,6 +12,7 @@
  */
 #define pr_fmt(fmt) "pkernfs: " fmt
 
+#include <linux/crash_dump.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -30,7 +31,7 @@ static void page_free(struct page *page)
 {
 	struct pkernfs_region *region = page->pgmap->owner;
 
-	page->zone_device_data = NULL;
+	WRITE_ONCE(page->zone_device_data, NULL);
 	schedule_delayed_work(&region->reap, 0);
 }
 
@@ -59,6 +60,31 @@ static int check_sections(const struct range *range, struct pkernfs_message *why
 	return 0;
 }
 
+/* How many struct pages a block has in memory; the others are these once more. */
+static unsigned long count_own(struct dev_pagemap *pgmap)
+{
+	if (vmemmap_can_optimize(NULL, pgmap))
+		return VMEMMAP_RESERVE_NR * (PAGE_SIZE / sizeof(struct page));
+	return pgmap_vmemmap_nr(pgmap);
+}
+
+/*
+ * Is there memory for struct pages? If it ran out on the way, what has been made so
+ * far would stay, of no use to anybody (__add_pages() in mm/memory_hotplug.c).
+ */
+static int check_memory(struct dev_pagemap *pgmap, struct pkernfs_message *why)
+{
+	u64 blocks = PHYS_PFN(range_len(&pgmap->range)) >> pgmap->vmemmap_shift;
+	u64 needed = blocks * count_own(pgmap) * sizeof(struct page);
+	u64 available = PFN_PHYS(max(si_mem_available(), 0L));
+
+	if (needed > available)
+		return pkernfs_refuse(why, -ENOMEM,
+				      "their struct pages need %llu MiB of memory, %llu MiB are available",
+				      needed >> 20, available >> 20);
+	return 0;
+}
+
 /*
  * Device pages are born reserved. VFIO takes that for memory without references
  * (is_invalid_reserved_pfn() in drivers/vfio/vfio_iommu_type1.c) and would pin,
@@ -68,12 +94,9 @@ static void clear_reserved(struct dev_pagemap *pgmap)
 {
 	unsigned long pfn = PHYS_PFN(pgmap->range.start);
 	unsigned long end = PHYS_PFN(pgmap->range.end);
-	unsigned long i, nr = pgmap_vmemmap_nr(pgmap), own = nr;
+	unsigned long i, own = count_own(pgmap);
 
-	/* The rest of a page's struct pages are these once more. */
-	if (vmemmap_can_optimize(NULL, pgmap))
-		own = VMEMMAP_RESERVE_NR * (PAGE_SIZE / sizeof(struct page));
-	for (; pfn <= end; pfn += nr) {
+	for (; pfn <= end; pfn += pgmap_vmemmap_nr(pgmap)) {
 		for (i = 0; i < own; i++)
 			clear_bit(PG_reserved, &pfn_to_page(pfn + i)->flags);
 		if (!(pfn % PAGES_PER_SECTION))
@@ -102,14 +125,16 @@ static int make_pages(struct pkernfs_region *region,
 	pgmap->range.start = start;
 	pgmap->range.end = end - 1;
 	err = check_sections(&pgmap->range, why);
+	if (!err)
+		err = check_memory(pgmap, why);
 	if (err)
 		return err;
 	pgmap->nr_range = 1;
 	addr = memremap_pages(pgmap, numa_map_to_online_node(phys_to_target_node(start)));
 	if (IS_ERR(addr)) {
 		pgmap->nr_range = 0;
-		return pkernfs_refuse(why, PTR_ERR(addr),
-				      "no struct pages for 0x%llx-0x%llx, error %ld",
+		return pkernfs_refuse(why, -ENXIO,
+				      "no struct pages for 0x%llx-0x%llx, error %ld; not before the next kernel",
 				      start, end - 1, PTR_ERR(addr));
 	}
 	clear_reserved(pgmap);
@@ -132,6 +157,9 @@ static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
 {
 	int i, err = 0;
 
+	/* Its memory is for saving files, and that is done by reading them. */
+	if (is_kdump_kernel())
+		return pkernfs_refuse(why, -ENXIO, "this is a kdump kernel");
 	region->pages = kcalloc(PKERNFS_NR_PAGEMAPS, sizeof(*region->pages),
 				GFP_KERNEL);
 	if (!region->pages)
@@ -145,54 +173,61 @@ static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
 }
 
 /**
- * pkernfs_get_pages() - have struct pages for a mounted region
+ * pkernfs_make_pages() - have struct pages for a mounted region
  * @region: the region
  *
  * They are made once per boot, when the first file is opened: a mount costs the
  * same for any size of the region. Umount keeps them, since memunmap_pages()
  * does not wait for pins. May sleep.
  *
- * Return: 0, or why files of the region cannot be mapped: -ENXIO when the range
- * is not aligned for it; or -ENOMEM and the like, which the next call tries again.
+ * Without them files cannot be mapped, see pkernfs_are_pages_made(); the log says
+ * why. What was for want of memory is tried again by the next call.
  */
-int pkernfs_get_pages(struct pkernfs_region *region)
+void pkernfs_make_pages(struct pkernfs_region *region)
 {
 	struct pkernfs_message why;
-	int err = READ_ONCE(region->pages_error);
+	int err;
 
-	if (err != -EAGAIN)
-		return err;
+	if (READ_ONCE(region->pages_error) != -EAGAIN)
+		return;
 	mutex_lock(&region->lock);
-	err = region->pages_error;
-	if (err == -EAGAIN) {
+	if (region->pages_error == -EAGAIN) {
 		err = make_all(region, &why);
 		if (err)
 			pr_warn_ratelimited("%s: files cannot be mapped: %s\n",
 					    region->name, why.text);
-		if (!err || err == -ENXIO)
-			WRITE_ONCE(region->pages_error, err);
+		/* With what it is about, for those who do not take the lock. */
+		if (err != -ENOMEM)
+			smp_store_release(&region->pages_error, err);
 	}
 	mutex_unlock(&region->lock);
-	return err;
 }
 
-/* Whether the base reference of a page is all there is. */
+/**
+ * pkernfs_are_pages_made() - whether there are struct pages
+ * @region: a mounted region
+ *
+ * Return: true if pkernfs_make_pages() has succeeded.
+ */
+bool pkernfs_are_pages_made(const struct pkernfs_region *region)
+{
+	return !smp_load_acquire(&region->pages_error);
+}
+
+/*
+ * Whether the base reference of a page is all there is. One that was given up is not
+ * there, and without any reference mm/memremap.c is just giving it back.
+ */
 static bool is_idle(struct page *page)
 {
-	/* Pinned, and its base reference given up. */
-	if (READ_ONCE(page->zone_device_data))
-		return false;
-	/* mm/memremap.c is about to give the base reference back. */
-	while (!page_ref_count(page))
-		cond_resched();
-	return page_ref_count(page) == 1;
+	return !READ_ONCE(page->zone_device_data) && page_ref_count(page) == 1;
 }
 
 static bool has_pages(const struct pkernfs_region *region, u64 phys)
 {
 	int i;
 
-	if (READ_ONCE(region->pages_error))
+	if (!pkernfs_are_pages_made(region))
 		return false;
 	for (i = 0; i < PKERNFS_NR_PAGEMAPS; i++) {
 		const struct dev_pagemap *pgmap = &region->pages[i];
@@ -238,17 +273,27 @@ bool pkernfs_is_pinned(struct pkernfs_media *m, u64 offset)
 /**
  * pkernfs_await_unpin() - have the region reaped when a block is unpinned
  * @m: a region's media
- * @offset: of a block in limbo that was pinned just now
+ * @offset: of a block in limbo that was not idle just now
  *
- * Gives up the base reference, so that the last pin that goes frees the page.
+ * Gives up the base reference, so that the last pin that goes frees the page. When
+ * that has begun already, the reference may not be back yet when the work that
+ * page_free() queues looks for it; so it is to look again.
  */
 void pkernfs_await_unpin(struct pkernfs_media *m, u64 offset)
 {
+	struct pkernfs_region *region =
+		container_of(m, struct pkernfs_region, media);
 	struct page *page = pfn_to_page(PHYS_PFN(m->phys + offset));
 
-	if (page->zone_device_data)
+	if (READ_ONCE(page->zone_device_data))
 		return;
-	page->zone_device_data = page;
+	/* Without references it was page_free() that cleared the mark. */
+	smp_rmb();
+	if (!page_ref_count(page)) {
+		schedule_delayed_work(&region->reap, 1);
+		return;
+	}
+	WRITE_ONCE(page->zone_device_data, page);
 	put_page(page);
 }
 

@@ -51,8 +51,8 @@ enum pkernfs_errors {
  * @policy_sb: the superblock that this is done to; NULL while damage has other
  *             consequences, or none
  * @counted: this kernel is counted in the region's generation
- * @pages_error: 0 when there are struct pages, -EAGAIN when that was not tried;
- *               changed under @lock
+ * @pages_error: 0 when there are struct pages, -EAGAIN when they may be tried to be
+ *               made; changed under @lock
  * @pages: struct pages of the small and of the data zone
  * @reap: reuses blocks that were pinned when they went out of use
  * @reap_lock: protects @sb, and keeps it as it is
@@ -95,7 +95,8 @@ int pkernfs_begin_use(void);
 void pkernfs_end_use(void);
 
 /* pages.c */
-int pkernfs_get_pages(struct pkernfs_region *region);
+void pkernfs_make_pages(struct pkernfs_region *region);
+bool pkernfs_are_pages_made(const struct pkernfs_region *region);
 int pkernfs_drop_pages(struct pkernfs_region *region);
 bool pkernfs_has_page(const struct pkernfs_region *region, u64 offset);
 bool pkernfs_is_pinned(struct pkernfs_media *m, u64 offset);

@@ -15,6 +15,12 @@ boot1() {
 	echo c >/proc/sysrq-trigger
 }
 
+file_is_read() {
+	echo text >/mnt/file
+	grep -qx text /mnt/file
+	dmesg >/tmp/dmesg
+}
+
 boot2() {
 	check "this is a crash kernel" test -e /proc/vmcore
 	check_fails "it makes no filesystem" \
@@ -23,4 +29,8 @@ boot2() {
 	check_fails "which is ENODATA" "No data available" \
 		mount -t pkernfs pkernfs0 /mnt
 	check "unless it is told to" mount -t pkernfs -o format pkernfs0 /mnt
+	check "and can read files" file_is_read
+	check_fails "but maps none, which would need its memory" "No such device" \
+		file_op map /mnt/file
+	check "and says so" grep -q "cannot be mapped: this is a kdump kernel" /tmp/dmesg
 }
