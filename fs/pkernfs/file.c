@@ -23,7 +23,7 @@
 
 #include "pkernfs.h"
 
-/* How much is read or zeroed between two looks at signals. */
+/* How much is copied or zeroed between two looks at signals. */
 #define MAX_COPY	((size_t)SZ_2M)
 
 /* A stretch of a file that lies in one piece in the region, or is a hole. */
@@ -444,7 +444,8 @@ static ssize_t copy_in(struct inode *inode, struct kiocb *iocb,
 	while (done < wanted) {
 		loff_t pos = iocb->ki_pos + done;
 
-		err = find(inode, iocb->ki_flags, pos, wanted - done, &s);
+		err = find(inode, iocb->ki_flags, pos,
+			   min(wanted - done, MAX_COPY), &s);
 		if (!err && !s.addr)
 			err = fill_for_write(inode, iocb, from, pos, s.len,
 					     size_after, &s);
@@ -625,10 +626,18 @@ static loff_t pkernfs_llseek(struct file *file, loff_t offset, int whence)
 static int report_extent(struct inode *inode, struct fiemap_extent_info *info,
 			 const struct pkernfs_extent *extent, bool last)
 {
+	u32 flags = last ? FIEMAP_EXTENT_LAST : 0;
+	u64 offset = extent->offset;
+
+	/* As good as a physical address; /proc/pid/pagemap hides these, too. */
+	if (!capable(CAP_SYS_ADMIN)) {
+		offset = 0;
+		flags |= FIEMAP_EXTENT_UNKNOWN;
+	}
 	return fiemap_fill_next_extent(info, extent->page << PKERNFS_BLOCK_SHIFT,
-				       extent->offset,
+				       offset,
 				       extent->count << PKERNFS_BLOCK_SHIFT,
-				       last ? FIEMAP_EXTENT_LAST : 0);
+				       flags);
 }
 
 /* An extent is reported when the next one is found, to know which is the last. */

@@ -70,6 +70,28 @@ bool pkernfs_refuses_kexec(u64 start, u64 end)
 	return false;
 }
 
+/**
+ * pkernfs_refuses_kexec_jump() - refuse a kernel that comes back to this one
+ *
+ * This one would go on with caches and page tables of what the other one may have
+ * changed, as after hibernation (KEXEC_PRESERVE_CONTEXT).
+ *
+ * Return: whether there is a region; the log says so then.
+ */
+bool pkernfs_refuses_kexec_jump(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < pkernfs_nr_regions; i++) {
+		if (!pkernfs_is_usable(&pkernfs_regions[i]))
+			continue;
+		pr_err("kexec refused: a kernel to come back from would change %s behind this one's back; load it without --load-preserve-context\n",
+		       pkernfs_regions[i].name);
+		return true;
+	}
+	return false;
+}
+
 static bool __init holds_filesystem(u64 phys, u64 size)
 {
 	const struct pkernfs_format_options least = { .small_size = 1, .inodes = 1 };

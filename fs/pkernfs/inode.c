@@ -392,8 +392,8 @@ static void reclaim_list(struct super_block *sb, unsigned int list)
 		if (err)
 			stays = ino;
 		if (err && err != -EBUSY)
-			pr_warn("%s: inode %u remains an orphan\n", sb->s_id,
-				ino);
+			pr_warn_ratelimited("%s: inode %u remains an orphan\n",
+					    sb->s_id, ino);
 		last = ino;
 	}
 }

@@ -133,7 +133,8 @@ static int handle(struct pkernfs_region *region, u64 offset)
  *
  * Return: 0; -EROFS when the region is not mounted writable, -EBUSY when it is
  * frozen, or an errno of pkernfs_bad_add(): then whoever touched the memory is
- * killed, and it may be used again.
+ * killed, and it may be used again. -EFAULT with MF_MUST_KILL: all is done, but
+ * whoever touched it cannot go on, see kill_me_maybe() in mce/core.c.
  */
 int pkernfs_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 			   unsigned long nr_pages, int flags)
@@ -145,5 +146,7 @@ int pkernfs_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 	for (; nr_pages && !err; pfn++, nr_pages--)
 		err = handle(region, PFN_PHYS(pfn) - region->media.phys);
 	mutex_unlock(&region->reap_lock);
+	if (!err && flags & MF_MUST_KILL)
+		err = -EFAULT;
 	return err;
 }

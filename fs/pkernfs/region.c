@@ -345,9 +345,9 @@ static int __init check_region(struct pkernfs_region *region,
 	if (err)
 		return err;
 	/* memremap() would map without encryption what processes map with it. */
-	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
+	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
 		return pkernfs_refuse(why, -EOPNOTSUPP,
-				      "memory encryption by the host (mem_encrypt=on) is not supported");
+				      "memory encryption (mem_encrypt=on, SEV, TDX) is not supported");
 	if ((m->phys + m->size - 1) >> boot_cpu_data.x86_phys_bits)
 		return pkernfs_refuse(why, -EINVAL,
 				      "it goes beyond the CPU's %u physical address bits",

@@ -736,12 +736,17 @@ static void init_inode(void *info)
 
 static int __init pkernfs_init(void)
 {
+	int err;
+
 	inode_cache = kmem_cache_create("pkernfs_inode",
 					sizeof(struct pkernfs_inode_info), 0,
 					SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
 					init_inode);
 	if (!inode_cache)
 		return -ENOMEM;
-	return register_filesystem(&pkernfs_fs_type);
+	err = register_filesystem(&pkernfs_fs_type);
+	if (err)
+		kmem_cache_destroy(inode_cache);
+	return err;
 }
 fs_initcall(pkernfs_init);

@@ -9,6 +9,7 @@
 
 void pkernfs_keep_regions(void);
 bool pkernfs_refuses_kexec(u64 start, u64 end);
+bool pkernfs_refuses_kexec_jump(void);
 
 #else
 
@@ -17,6 +18,11 @@ static inline void pkernfs_keep_regions(void)
 }
 
 static inline bool pkernfs_refuses_kexec(u64 start, u64 end)
+{
+	return false;
+}
+
+static inline bool pkernfs_refuses_kexec_jump(void)
 {
 	return false;
 }

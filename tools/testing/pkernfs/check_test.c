@@ -5,11 +5,13 @@
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/sizes.h>
 #include <linux/stat.h>
 #include <linux/string.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "internal.h"
@@ -535,6 +537,161 @@ static void test_damaged_orphan(void)
 	region_destroy(&fs);
 }
 
+/* What happens to those who use damaged media before anybody checks it. */
+static void create_small(u64 small_size)
+{
+	const struct region_options options = {
+		.data_blocks = 4, .small_size = small_size, .inodes = 256,
+	};
+
+	region_create(&fs, &options);
+	last_report[0] = '\0';
+	/* A walk without end. */
+	alarm(60);
+}
+
+static void end_small(void)
+{
+	alarm(0);
+	region_destroy(&fs);
+}
+
+static int create_name(u32 i)
+{
+	char name[24];
+	u32 ino;
+
+	sprintf(name, "a-name-as-long-as-%04u", i);
+	return op_create(&fs, PKERNFS_ROOT_INO, name, S_IFREG | 0600, 0, &ino);
+}
+
+/* Splitting a leaf must not get the leaf itself as one of the new ones. */
+static void test_unmarked_leaf(void)
+{
+	struct pkernfs_inode *root;
+	u64 n;
+	u32 i;
+	int err;
+
+	create_small(SZ_1M);
+	for (i = 0; !create_name(i); i++) {
+		root = pkernfs_inode(&fs.m, PKERNFS_ROOT_INO);
+		n = pkernfs_block_number(&fs.m, PKERNFS_ZONE_META,
+					 pkernfs_ptr_offset(le64_to_cpu(root->map[0])));
+		bitmap(PKERNFS_ZONE_META)[n / 8] &= ~(1 << n % 8);
+		/* From now on the first one is what is allocated next. */
+		region_umount(&fs);
+		if (region_mount(&fs))
+			exit(EXIT_FAILURE);
+	}
+	err = create_name(i);
+	tap(i > 1 && err == -EUCLEAN && strstr(last_report, "not in use"),
+	    "a leaf that is not marked is not split: %s", last_report);
+	end_small();
+}
+
+/* One entry after the other, each one leads to the same empty table. */
+static void make_endless_map(u32 ino)
+{
+	struct pkernfs_inode *inode = pkernfs_inode(&fs.m, ino);
+	u64 offset[PKERNFS_MAX_HEIGHT];
+	struct pkernfs_tx tx;
+	__le64 *table;
+	u32 i, level;
+
+	if (pkernfs_tx_begin(&fs.m, &tx))
+		exit(EXIT_FAILURE);
+	for (level = 0; level < PKERNFS_MAX_HEIGHT; level++) {
+		if (pkernfs_meta_zalloc(&tx, &offset[level]))
+			exit(EXIT_FAILURE);
+		table = pkernfs_at(&fs.m, offset[level]);
+		for (i = 0; level && i < PKERNFS_TABLE_ENTRIES; i++)
+			table[i] = cpu_to_le64(offset[level - 1] |
+					       PKERNFS_PTR_TABLE);
+	}
+	pkernfs_tx_commit(&tx);
+	for (i = 0; i < PKERNFS_MAP_ENTRIES; i++)
+		inode->map[i] = cpu_to_le64(offset[level - 1] | PKERNFS_PTR_TABLE);
+	inode->height = PKERNFS_MAX_HEIGHT;
+	inode->size = cpu_to_le64(SZ_1G);
+	inode->blocks = cpu_to_le64(PKERNFS_MAX_HEIGHT);
+}
+
+static void test_endless_map(void)
+{
+	struct pkernfs_extent extent;
+	u32 ino;
+
+	create_small(SZ_1M);
+	if (op_create(&fs, PKERNFS_ROOT_INO, "file", S_IFREG | 0600, 0, &ino))
+		exit(EXIT_FAILURE);
+	make_endless_map(ino);
+	tap(op_truncate(&fs, ino, 0) == -EUCLEAN &&
+	    strstr(last_report, "table of the map is empty"),
+	    "a map of empty tables is not freed: %s", last_report);
+	fs.m.broken = false;
+	tap(pkernfs_map_lookup(&fs.m, ino, 0, PKERNFS_MAX_FILE_PAGES,
+			       &extent) == -EUCLEAN,
+	    "nor looked through");
+	end_small();
+}
+
+/* The counters say that there are small blocks, the bitmap that there are none. */
+static void test_no_small_block(void)
+{
+	struct pkernfs_zone *zone;
+	struct pkernfs_range block;
+	char word[8] = "text";
+	u32 ino;
+	u64 i;
+
+	create_small(SZ_1M);
+	zone = &fs.m.zone[PKERNFS_ZONE_SMALL];
+	for (i = 0; i < zone->count; i++)
+		bitmap(PKERNFS_ZONE_SMALL)[i / 8] |= 1 << i % 8;
+	if (op_create(&fs, PKERNFS_ROOT_INO, "file", S_IFREG | 0600, 0, &ino))
+		exit(EXIT_FAILURE);
+	tap(op_write(&fs, ino, SZ_64K, word, sizeof(word)) == sizeof(word),
+	    "a data block serves when there is no small one");
+	block = find_block(&fs, ino, SZ_64K / PKERNFS_BLOCK_SIZE);
+	tap(block.size > PKERNFS_BLOCK_SIZE, "it is one");
+	end_small();
+}
+
+/* Whoever looks up any number must not find what is not an inode yet. */
+static void test_new_inode(void)
+{
+	struct pkernfs_attr attr = { .mode = S_IFREG | 0600 };
+	struct pkernfs_tx tx;
+	u32 ino, next;
+
+	create_small(SZ_1M);
+	if (op_create(&fs, PKERNFS_ROOT_INO, "file", S_IFREG | 0600, 0, &ino))
+		exit(EXIT_FAILURE);
+	tap(pkernfs_inode_has_links(&fs.m, ino), "an inode with a name has links");
+	next = ino + 1;
+	memset(pkernfs_inode(&fs.m, next), 0xff, sizeof(struct pkernfs_inode));
+	tap(!pkernfs_inode_has_links(&fs.m, next) &&
+	    !pkernfs_inode_has_links(&fs.m, 0) &&
+	    !pkernfs_inode_has_links(&fs.m, U32_MAX), "what is none has not");
+
+	if (pkernfs_tx_begin(&fs.m, &tx))
+		exit(EXIT_FAILURE);
+	if (pkernfs_alloc(&tx, PKERNFS_ZONE_INODES, 1, &(u64){ 0 }, &(u64){ 0 }))
+		exit(EXIT_FAILURE);
+	tap(!pkernfs_inode_has_links(&fs.m, next),
+	    "nor has what is about to become one");
+	pkernfs_tx_abort(&tx);
+	if (pkernfs_tx_begin(&fs.m, &tx) || pkernfs_inode_create(&tx, &attr, &ino))
+		exit(EXIT_FAILURE);
+	tap(ino == next && !pkernfs_inode_has_links(&fs.m, ino),
+	    "nor has a new one");
+	pkernfs_inode_set_new_links(&tx, ino, 1);
+	tap(pkernfs_inode_has_links(&fs.m, ino), "until it is told");
+	pkernfs_tx_abort(&tx);
+	end_small();
+}
+
 int main(void)
 {
 	size_t i;
@@ -542,5 +699,9 @@ int main(void)
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		run(i);
 	test_damaged_orphan();
+	test_unmarked_leaf();
+	test_endless_map();
+	test_no_small_block();
+	test_new_inode();
 	return tap_end();
 }

@@ -755,6 +755,31 @@ TEST_F(file, fiemap_tells_extents)
 	EXPECT_NE(at[0].fe_physical, at[1].fe_physical);
 }
 
+static int hides_places(int fd)
+{
+	struct extents e;
+
+	if (setuid(65534) || get_extents(fd, &e, 0, -1, 8))
+		return 1;
+	return e.map.fm_mapped_extents != 1 ||
+	       e.map.fm_extents[0].fe_physical ||
+	       !(e.map.fm_extents[0].fe_flags & FIEMAP_EXTENT_UNKNOWN);
+}
+
+TEST_F(file, fiemap_tells_places_to_the_privileged)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, put(self->fd, 0, 100));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(hides_places(self->fd));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
 TEST_F(file, fiemap_counts_and_limits)
 {
 	struct extents e;

@@ -143,4 +143,12 @@ TEST_F(kexec, crash_image_is_refused)
 	EXPECT_EQ(0, load_at(0, 0, 0, KEXEC_ON_CRASH));
 }
 
+/* Nothing is loaded: the flag alone is enough. */
+TEST_F(kexec, kernel_to_come_back_from_is_refused)
+{
+	errno = 0;
+	EXPECT_EQ(-1, load_at(0, 0, 0, KEXEC_PRESERVE_CONTEXT));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+}
+
 TEST_HARNESS_MAIN

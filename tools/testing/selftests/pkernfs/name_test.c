@@ -936,6 +936,44 @@ TEST_F(name, handle_of_a_moved_directory_knows_its_parent)
 	EXPECT_STREQ(path, found);
 }
 
+/* Make symlinks and delete them until killed. They get the number of the first. */
+static pid_t start_making_symlinks(void)
+{
+	char target[200];
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	memset(target, 'x', sizeof(target) - 1);
+	target[sizeof(target) - 1] = '\0';
+	for (;;) {
+		if (symlink(target, "link") || unlink("link"))
+			_exit(1);
+	}
+}
+
+TEST_F(name, handle_finds_no_inode_that_is_being_made)
+{
+	struct handle h;
+	int i, status;
+	pid_t pid;
+
+	ASSERT_EQ(0, symlink("target", "link"));
+	ASSERT_EQ(0, get_handle("link", &h));
+	ASSERT_EQ(0, unlink("link"));
+	pid = start_making_symlinks();
+	for (i = 0; i < 20000; i++) {
+		if (open_handle(&h, O_PATH | O_NOFOLLOW) >= 0 || errno != ESTALE)
+			break;
+	}
+	EXPECT_EQ(20000, i);
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	/* Nor was it taken for damage, which would have made the region read-only. */
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(0, make_file("file"));
+}
+
 TEST_F(name, handle_of_a_deleted_file_is_stale)
 {
 	struct handle file, dir;
