@@ -24,15 +24,15 @@ leave() {
 }
 
 boot1() {
-	# Struct pages for the small blocks alone need 32 MiB.
-	check "mount" mount -t pkernfs -o small=2G pkernfs0 /mnt
-	check "there is not much memory" leave 24
+	# Struct pages for the small blocks alone need 24 MiB.
+	check "mount" mount -t pkernfs -o small=1536M pkernfs0 /mnt
+	check "there is not much memory" leave 16
 	check "a file can be written" sh -c "echo text >/mnt/file"
 	check "and read" grep -qx text /mnt/file
 	check_fails "but not mapped" "No such device" file_op map /mnt/file
 	dmesg >/tmp/dmesg
 	check "the log says why" grep \
-		"cannot be mapped: their struct pages need 32 MiB of memory, .* MiB are available" \
+		"cannot be mapped: their struct pages need 24 MiB of memory, .* MiB are available" \
 		/tmp/dmesg
 	check "there is memory again" sh -c "echo 0 >$HUGEPAGES"
 	check "then it is mapped" file_op map /mnt/file
