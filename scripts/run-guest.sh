@@ -33,8 +33,8 @@ TROUBLE+='|Bad page|bad p[4gmu]d|scheduling while atomic|sleeping function|nobod
 # The test's settings, which stand in its file as plain assignments.
 read_settings() {
 	MEM=1G SMP=2 CMDLINE='' TIMEOUT=120 LOG_ALLOW='' QEMU_ARGS='' DISK='' LEAKS=''
-	DEBUG_ARGS=''
-	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS|DISK|LEAKS)=' "$TEST")"
+	IOMMU='' DEBUG_ARGS=''
+	eval "$(grep -E '^(MEM|SMP|CMDLINE|TIMEOUT|LOG_ALLOW|QEMU_ARGS|DISK|LEAKS|IOMMU)=' "$TEST")"
 	TIMEOUT=$((TIMEOUT * SOAK))
 	[[ -n ${DEBUG:-} && $DEBUG != bench ]] || return 0
 	# A debug kernel is slow, and keeps books about memory in memory.
@@ -42,8 +42,8 @@ read_settings() {
 	MEM=$(($(numfmt --from=iec "$MEM") / 1048576 + 1024))M
 	CMDLINE=${CMDLINE/crashkernel=*([0-9])M/crashkernel=640M}
 	# The ACPI code that tells PCI interrupts takes half of the time to boot, and
-	# runs into its timeouts.
-	DEBUG_ARGS=' pci=noacpi'
+	# runs into its timeouts. An IOMMU is not found without.
+	[[ -n $IOMMU ]] || DEBUG_ARGS=' pci=noacpi'
 	[[ -z $LEAKS ]] || DEBUG_ARGS+=' kmemleak=on'
 }
 
