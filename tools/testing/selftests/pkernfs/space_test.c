@@ -422,7 +422,7 @@ TEST_F(space, full_meta_zone_hinders_no_removal)
 }
 
 /* Leaves need not split where they did, which makes a difference of some blocks. */
-TEST_F(space, full_meta_zone_can_be_filled_again)
+TEST_F_TIMEOUT(space, full_meta_zone_can_be_filled_again, 300)
 {
 	int n = fill_meta_zone();
 	int i, again;
