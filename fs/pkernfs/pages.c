@@ -196,9 +196,10 @@ void pkernfs_make_pages(struct pkernfs_region *region)
 		if (err)
 			pr_warn_ratelimited("%s: files cannot be mapped: %s\n",
 					    region->name, why.text);
-		/* With what it is about, for those who do not take the lock. */
-		if (err != -ENOMEM)
+		if (err != -ENOMEM) {
+			/* With region->pages, for those who do not take the lock. */
 			smp_store_release(&region->pages_error, err);
+		}
 	}
 	mutex_unlock(&region->lock);
 }
@@ -211,6 +212,7 @@ void pkernfs_make_pages(struct pkernfs_region *region)
  */
 bool pkernfs_are_pages_made(const struct pkernfs_region *region)
 {
+	/* Before region->pages, see pkernfs_make_pages(). */
 	return !smp_load_acquire(&region->pages_error);
 }
 

@@ -111,9 +111,9 @@ static int take_run(struct pkernfs_tx *tx, enum pkernfs_zone_id id, u64 first,
 	err = pkernfs_tx_log_alloc(tx, id, first, count);
 	if (err)
 		return err;
-	/* What is in use, and has links, is an inode: see pkernfs_inode_has_links(). */
 	if (id == PKERNFS_ZONE_INODES)
 		pkernfs_inode_set_new_links(tx, first + 1, 0);
+	/* What is in use, and has links, is an inode: pkernfs_inode_has_links(). */
 	smp_wmb();
 	pkernfs_bits_change(tx->m, id, first, count, true);
 	tx->in_use[id] += count;
