@@ -37,7 +37,7 @@ static int read_superblock(struct pkernfs_media *m, const char *path, bool repai
 	err = pkernfs_sb_repair(m, why);
 	if (err)
 		return err;
-	printf("%s: superblock restored from its other copy\n", path);
+	printf("%s: superblock restored\n", path);
 	*repaired = true;
 	return pkernfs_sb_read(m, why);
 }

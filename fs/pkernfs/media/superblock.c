@@ -120,6 +120,13 @@ static bool is_present(const struct pkernfs_media *m,
 		sb->region_size == cpu_to_le64(m->size));
 }
 
+/* The part that is set by formatting. */
+static bool are_equal(const struct pkernfs_sb *a, const struct pkernfs_sb *b)
+{
+	return !memcmp(&a->csum, &b->csum, offsetof(struct pkernfs_sb, state) -
+					   offsetof(struct pkernfs_sb, csum));
+}
+
 /*
  * The first and the last store of formatting are to the backup's magic number,
  * so it may say that a format is under way when there is none.
@@ -247,9 +254,7 @@ int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why)
 		if (err)
 			return err;
 	}
-	if (memcmp(&sb[0].csum, &sb[1].csum,
-		   offsetof(struct pkernfs_sb, state) -
-		   offsetof(struct pkernfs_sb, csum)))
+	if (!are_equal(&sb[0], &sb[1]))
 		return pkernfs_refuse(why, -EUCLEAN,
 				      "primary and backup superblock differ");
 
@@ -269,6 +274,31 @@ int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why)
 	return 0;
 }
 
+static void fill_state(const struct pkernfs_state *s,
+		       struct pkernfs_sb_state *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->flags = cpu_to_le32(s->flags);
+	d->generation = cpu_to_le64(s->generation);
+	d->mounts = cpu_to_le64(s->mounts);
+	d->csum = cpu_to_le32(state_csum(d));
+}
+
+/* What the states count is not worth a region. */
+static int reset_states(struct pkernfs_sb *primary, struct pkernfs_sb *backup,
+			struct pkernfs_message *why)
+{
+	const struct pkernfs_state none = {};
+
+	if (!are_equal(primary, backup) || has_state_csum(primary) ||
+	    has_state_csum(backup))
+		return pkernfs_refuse(why, -EUCLEAN,
+				      "both copies of the superblock are intact, but differ");
+	fill_state(&none, &backup->state);
+	fill_state(&none, &primary->state);
+	return 0;
+}
+
 /**
  * pkernfs_sb_repair() - make a damaged copy of the superblock what the other one is
  * @m: the region; base, phys and size are set
@@ -277,8 +307,9 @@ int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why)
  * For a region that pkernfs_sb_read() calls damaged. A stop inside leaves one
  * copy damaged. The caller excludes other users.
  *
- * Return: 0; -EUCLEAN, without a change, when it is not exactly one copy that is
- * damaged.
+ * When both states are damaged they begin anew, with all counts 0.
+ *
+ * Return: 0; -EUCLEAN, without a change, when both copies are damaged, or differ.
  */
 int pkernfs_sb_repair(struct pkernfs_media *m, struct pkernfs_message *why)
 {
@@ -286,9 +317,10 @@ int pkernfs_sb_repair(struct pkernfs_media *m, struct pkernfs_message *why)
 	bool primary = !check_copy(sb_copy(m, 0), 0, why);
 	struct pkernfs_sb *bad = sb_copy(m, primary), *good = sb_copy(m, !primary);
 
-	if (primary == backup)
-		return pkernfs_refuse(why, -EUCLEAN, primary ?
-				      "both copies of the superblock are intact, but differ" :
+	if (primary && backup)
+		return reset_states(sb_copy(m, 0), sb_copy(m, 1), why);
+	if (!primary && !backup)
+		return pkernfs_refuse(why, -EUCLEAN,
 				      "both copies of the superblock are damaged");
 	/* A state of its own it may keep, see read_state(). */
 	memcpy(&bad->csum, &good->csum, offsetof(struct pkernfs_sb, state) -
@@ -298,16 +330,6 @@ int pkernfs_sb_repair(struct pkernfs_media *m, struct pkernfs_message *why)
 	/* With its magic number it counts again. */
 	smp_store_release(&bad->magic, cpu_to_le64(PKERNFS_MAGIC));
 	return 0;
-}
-
-static void fill_state(const struct pkernfs_state *s,
-		       struct pkernfs_sb_state *d)
-{
-	memset(d, 0, sizeof(*d));
-	d->flags = cpu_to_le32(s->flags);
-	d->generation = cpu_to_le64(s->generation);
-	d->mounts = cpu_to_le64(s->mounts);
-	d->csum = cpu_to_le32(state_csum(d));
 }
 
 static void fill_sb(const struct pkernfs_media *m, struct pkernfs_sb *sb)

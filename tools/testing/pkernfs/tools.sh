@@ -100,6 +100,11 @@ expect 0 "then it is sound" "$fsck" "$image"
 overwrite $((1048576)) 'X'
 expect 1 "likewise for the other copy" "$fsck" -y "$image"
 expect 0 "which is sound then" "$fsck" "$image"
+overwrite 520 'X'
+overwrite $((1048576 + 520)) 'Y'
+expect 4 "two damaged states are found" "$fsck" "$image"
+expect 1 "they begin anew" "$fsck" -y "$image"
+expect 0 "and it is sound then" "$fsck" "$image"
 overwrite 100 'X'
 overwrite $((1048576 + 100)) 'Y'
 expect 4 "with both damaged there is no way back" "$fsck" -y "$image"
