@@ -102,33 +102,44 @@ static enum pkernfs_zone_id zone_of(u64 entry)
 static bool is_entry(const struct pkernfs_media *m, u64 entry, u32 level)
 {
 	u64 offset = pkernfs_ptr_offset(entry);
+	bool fits;
 
 	switch (pkernfs_ptr_type(entry)) {
 	case PKERNFS_PTR_TABLE:
-		return level > 0 &&
-		       pkernfs_is_block(m, PKERNFS_ZONE_META, offset);
+		fits = level > 0;
+		break;
 	case PKERNFS_PTR_SMALL:
-		return level == 0 &&
-		       pkernfs_is_block(m, PKERNFS_ZONE_SMALL, offset);
+		fits = level == 0;
+		break;
 	case PKERNFS_PTR_DATA:
-		return level_shift(level) + PKERNFS_BLOCK_SHIFT ==
-		       m->geo.data_block_shift &&
-		       pkernfs_is_block(m, PKERNFS_ZONE_DATA, offset);
+		fits = level_shift(level) + PKERNFS_BLOCK_SHIFT ==
+		       m->geo.data_block_shift;
+		break;
 	default:
 		return false;
 	}
+	return fits && pkernfs_is_block(m, zone_of(entry), offset);
 }
 
-/* Read an entry; it is a hole, or leads to a block that may stand there. */
-static int read_entry(struct pkernfs_media *m, u32 ino, const struct map_cursor *c,
-		      u64 *entry)
+static int invalid_entry(struct pkernfs_media *m, u32 ino, const __le64 *entry,
+			 u32 level)
+{
+	return pkernfs_corrupt(m, ino, pkernfs_offset(m, entry),
+			       "map entry 0x%llx cannot stand at level %u",
+			       le64_to_cpu(*entry), level);
+}
+
+/*
+ * Read an entry; it is a hole, or leads to a block that may stand there. Inline, so
+ * that the cursor of a lookup is in registers.
+ */
+static inline int read_entry(struct pkernfs_media *m, u32 ino,
+			     const struct map_cursor *c, u64 *entry)
 {
 	*entry = entry_of(c);
 	if (!*entry || is_entry(m, *entry, c->level))
 		return 0;
-	return pkernfs_corrupt(m, ino, pkernfs_offset(m, &c->entries[c->index]),
-			       "map entry 0x%llx cannot stand at level %u",
-			       *entry, c->level);
+	return invalid_entry(m, ino, &c->entries[c->index], c->level);
 }
 
 /* The place in the inode's own map that leads to @page, which is inside. */
@@ -199,9 +210,13 @@ static bool continues(const struct pkernfs_extent *a,
 	return b->offset == a->offset + (a->count << PKERNFS_BLOCK_SHIFT);
 }
 
-/* Add the entries behind @c, in the same table, that continue the extent. */
-static int merge_entries(struct pkernfs_media *m, u32 ino, struct map_cursor c,
-			 u64 max_pages, struct pkernfs_extent *extent)
+/*
+ * Add the entries behind @c, in the same table, that continue the extent. Most
+ * lookups end before, and do better when this is not in their way.
+ */
+static noinline int merge_entries(struct pkernfs_media *m, u32 ino,
+				  struct map_cursor c, u64 max_pages,
+				  struct pkernfs_extent *extent)
 {
 	struct pkernfs_extent next;
 	u64 entry;
@@ -225,10 +240,9 @@ static int merge_entries(struct pkernfs_media *m, u32 ino, struct map_cursor c,
  * Tables go with the last block below them. A map of empty ones, the same one at
  * many places, would have more than anybody has time for.
  */
-static int empty_table(struct pkernfs_media *m, u32 ino,
-		       const struct map_cursor *c)
+static int empty_table(struct pkernfs_media *m, u32 ino, const __le64 *entries)
 {
-	return pkernfs_corrupt(m, ino, pkernfs_offset(m, c->entries),
+	return pkernfs_corrupt(m, ino, pkernfs_offset(m, entries),
 			       "a table of the map is empty");
 }
 
@@ -261,7 +275,7 @@ static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
 		err = merge_entries(m, ino, c, max_pages, extent);
 	if (!err && !extent->offset && c.level < inode->height &&
 	    extent->count == level_pages(c.level + 1))
-		err = empty_table(m, ino, &c);
+		err = empty_table(m, ino, c.entries);
 	extent->count = min(extent->count, max_pages);
 	return err;
 }
@@ -281,23 +295,27 @@ static int lookup(struct pkernfs_media *m, u32 ino, struct pkernfs_inode *inode,
 int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
 		       u64 max_pages, struct pkernfs_extent *extent)
 {
+	struct pkernfs_extent next, *part = extent;
 	struct pkernfs_inode *inode;
-	struct pkernfs_extent next;
-	int err, i;
+	int err, i = 0;
 
 	err = pkernfs_inode_get(m, ino, S_IFREG, &inode);
 	if (err)
 		return err;
 	max_pages = min(max_pages, U64_MAX - page);
-	err = lookup(m, ino, inode, page, max_pages, extent);
-	for (i = 1; !err && i < MAX_TABLES && extent->count < max_pages; i++) {
-		err = lookup(m, ino, inode, page + extent->count,
-			     max_pages - extent->count, &next);
-		if (err || !continues(extent, &next))
-			break;
-		extent->count += next.count;
-	}
-	return err;
+	do {
+		err = lookup(m, ino, inode, page, max_pages, part);
+		if (err)
+			return err;
+		if (i && !continues(extent, &next))
+			return 0;
+		if (i)
+			extent->count += next.count;
+		page += part->count;
+		max_pages -= part->count;
+		part = &next;
+	} while (max_pages && ++i < MAX_TABLES);
+	return 0;
 }
 
 /* A larger map: what there is becomes the first table. */
@@ -840,7 +858,7 @@ int pkernfs_map_punch(struct pkernfs_tx *tx, u32 ino, u64 *page, u64 end)
 		return err;
 	c = &path.at[path.depth];
 	if (path.depth && is_table_empty(c))
-		return empty_table(tx->m, ino, c);
+		return empty_table(tx->m, ino, c->entries);
 	err = punch_table(tx, ino, *c, page, end, &blocks);
 	if (!err && blocks)
 		err = free_tables(tx, inode, &path, &blocks);
