@@ -135,9 +135,21 @@ own_races() {
 	'
 }
 
+# is_checked: whether the kernel says that it checks what it is there to check.
+is_checked() {
+	case ${DEBUG:-} in
+	kasan) grep -q 'KernelAddressSanitizer initialized' "$DIR/serial.log" ;;
+	kcsan) grep -q 'kcsan: enabled' "$DIR/serial.log" ;;
+	esac
+}
+
 judge_log() {
 	local found
 
+	if ! is_checked; then
+		verdict 'not ok' "log clean: nothing says that $DEBUG is at work"
+		return
+	fi
 	found=$(tr -d '\r' <"$DIR/serial.log" | own_races | grep -nv ' tap: ' |
 		grep -E "$TROUBLE" | grep -vE "${LOG_ALLOW:-^$}" | head -n 20 || :)
 	if [[ -z $found ]]; then
