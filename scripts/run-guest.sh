@@ -42,7 +42,8 @@ read_settings() {
 	MEM=$(($(numfmt --from=iec "$MEM") / 1048576 + 1024))M
 	CMDLINE=${CMDLINE/crashkernel=*([0-9])M/crashkernel=640M}
 	# The ACPI code that tells PCI interrupts takes half of the time to boot, and
-	# runs into its timeouts. An IOMMU is not found without.
+	# runs into its timeouts. Without it no IOMMU is found: a test that needs one
+	# says IOMMU=1.
 	[[ -n $IOMMU ]] || DEBUG_ARGS=' pci=noacpi'
 	[[ -z $LEAKS ]] || DEBUG_ARGS+=' kmemleak=on'
 }

@@ -427,7 +427,6 @@ static int fill_for_write(struct inode *inode, struct kiocb *iocb,
 {
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
-	len = min_t(size_t, len, SZ_2M);
 	len -= fault_in_iov_iter_readable(from, len);
 	return len ? fill_hole(inode, pos, len, size_after, s) : -EFAULT;
 }

@@ -307,10 +307,11 @@ int pkernfs_map_lookup(struct pkernfs_media *m, u32 ino, u64 page,
 		err = lookup(m, ino, inode, page, max_pages, part);
 		if (err)
 			return err;
-		if (i && !continues(extent, &next))
-			return 0;
-		if (i)
+		if (i) {
+			if (!continues(extent, &next))
+				return 0;
 			extent->count += next.count;
+		}
 		page += part->count;
 		max_pages -= part->count;
 		part = &next;

@@ -120,11 +120,13 @@ static bool is_present(const struct pkernfs_media *m,
 		sb->region_size == cpu_to_le64(m->size));
 }
 
-/* The part that is set by formatting. */
+/* What is set by formatting, with its checksum. */
+#define STATIC_SIZE	(offsetof(struct pkernfs_sb, state) - \
+			 offsetof(struct pkernfs_sb, csum))
+
 static bool are_equal(const struct pkernfs_sb *a, const struct pkernfs_sb *b)
 {
-	return !memcmp(&a->csum, &b->csum, offsetof(struct pkernfs_sb, state) -
-					   offsetof(struct pkernfs_sb, csum));
+	return !memcmp(&a->csum, &b->csum, STATIC_SIZE);
 }
 
 /*
@@ -323,8 +325,7 @@ int pkernfs_sb_repair(struct pkernfs_media *m, struct pkernfs_message *why)
 		return pkernfs_refuse(why, -EUCLEAN,
 				      "both copies of the superblock are damaged");
 	/* A state of its own it may keep, see read_state(). */
-	memcpy(&bad->csum, &good->csum, offsetof(struct pkernfs_sb, state) -
-	       offsetof(struct pkernfs_sb, csum));
+	memcpy(&bad->csum, &good->csum, STATIC_SIZE);
 	if (!has_state_csum(bad))
 		memcpy(&bad->state, &good->state, sizeof(bad->state));
 	/* With its magic number it counts again. */

@@ -7,8 +7,8 @@
 MEM=2G
 CMDLINE="memmap=256M!1G pkernfs=256M!1G intel_iommu=on"
 TIMEOUT=300
-# The last -machine counts.
 IOMMU=1
+# The last -machine counts.
 QEMU_ARGS="-machine q35 -device intel-iommu,intremap=on -device edu"
 
 # shellcheck source=scripts/guest/selftest-lib.sh

@@ -18,6 +18,10 @@
 
 static struct fs fs;
 
+static const struct region_options options = {
+	.data_blocks = 4, .small_size = SZ_1M, .inodes = 256,
+};
+
 static u32 lookup(const char *path)
 {
 	struct pkernfs_entry entry = { .ino = PKERNFS_ROOT_INO };
@@ -478,9 +482,6 @@ static void report(struct pkernfs_media *m, u32 ino, u64 offset,
 
 static void run(size_t i)
 {
-	static const struct region_options options = {
-		.data_blocks = 4, .small_size = SZ_1M, .inodes = 256,
-	};
 	struct pkernfs_check_result found, left;
 	bool sound;
 	int err;
@@ -510,9 +511,6 @@ static void run(size_t i)
 /* One of several orphans is damaged: a mount deletes those beside it. */
 static void test_damaged_orphan(void)
 {
-	static const struct region_options options = {
-		.data_blocks = 4, .small_size = SZ_1M, .inodes = 256,
-	};
 	u32 ino[3 * PKERNFS_NR_ORPHAN_LISTS], damaged, i;
 	struct pkernfs_attr attr;
 	u64 free;
@@ -538,22 +536,27 @@ static void test_damaged_orphan(void)
 }
 
 /* What happens to those who use damaged media before anybody checks it. */
-static void create_small(u64 small_size)
+static void begin_use(void)
 {
-	const struct region_options options = {
-		.data_blocks = 4, .small_size = small_size, .inodes = 256,
-	};
-
 	region_create(&fs, &options);
 	last_report[0] = '\0';
 	/* A walk without end. */
 	alarm(60);
 }
 
-static void end_small(void)
+static void end_use(void)
 {
 	alarm(0);
 	region_destroy(&fs);
+}
+
+static u32 create_file(void)
+{
+	u32 ino;
+
+	if (op_create(&fs, PKERNFS_ROOT_INO, "file", S_IFREG | 0600, 0, &ino))
+		exit(EXIT_FAILURE);
+	return ino;
 }
 
 static int create_name(u32 i)
@@ -573,7 +576,7 @@ static void test_unmarked_leaf(void)
 	u32 i;
 	int err;
 
-	create_small(SZ_1M);
+	begin_use();
 	for (i = 0; !create_name(i); i++) {
 		root = pkernfs_inode(&fs.m, PKERNFS_ROOT_INO);
 		n = pkernfs_block_number(&fs.m, PKERNFS_ZONE_META,
@@ -587,7 +590,7 @@ static void test_unmarked_leaf(void)
 	err = create_name(i);
 	tap(i > 1 && err == -EUCLEAN && strstr(last_report, "not in use"),
 	    "a leaf that is not marked is not split: %s", last_report);
-	end_small();
+	end_use();
 }
 
 /* One entry after the other, each one leads to the same empty table. */
@@ -622,9 +625,8 @@ static void test_endless_map(void)
 	struct pkernfs_extent extent;
 	u32 ino;
 
-	create_small(SZ_1M);
-	if (op_create(&fs, PKERNFS_ROOT_INO, "file", S_IFREG | 0600, 0, &ino))
-		exit(EXIT_FAILURE);
+	begin_use();
+	ino = create_file();
 	make_endless_map(ino);
 	tap(op_truncate(&fs, ino, 0) == -EUCLEAN &&
 	    strstr(last_report, "table of the map is empty"),
@@ -633,7 +635,7 @@ static void test_endless_map(void)
 	tap(pkernfs_map_lookup(&fs.m, ino, 0, PKERNFS_MAX_FILE_PAGES,
 			       &extent) == -EUCLEAN,
 	    "nor looked through");
-	end_small();
+	end_use();
 }
 
 /* The counters say that there are small blocks, the bitmap that there are none. */
@@ -645,17 +647,16 @@ static void test_no_small_block(void)
 	u32 ino;
 	u64 i;
 
-	create_small(SZ_1M);
+	begin_use();
 	zone = &fs.m.zone[PKERNFS_ZONE_SMALL];
 	for (i = 0; i < zone->count; i++)
 		bitmap(PKERNFS_ZONE_SMALL)[i / 8] |= 1 << i % 8;
-	if (op_create(&fs, PKERNFS_ROOT_INO, "file", S_IFREG | 0600, 0, &ino))
-		exit(EXIT_FAILURE);
+	ino = create_file();
 	tap(op_write(&fs, ino, SZ_64K, word, sizeof(word)) == sizeof(word),
 	    "a data block serves when there is no small one");
 	block = find_block(&fs, ino, SZ_64K / PKERNFS_BLOCK_SIZE);
 	tap(block.size > PKERNFS_BLOCK_SIZE, "it is one");
-	end_small();
+	end_use();
 }
 
 /* Whoever looks up any number must not find what is not an inode yet. */
@@ -665,9 +666,8 @@ static void test_new_inode(void)
 	struct pkernfs_tx tx;
 	u32 ino, next;
 
-	create_small(SZ_1M);
-	if (op_create(&fs, PKERNFS_ROOT_INO, "file", S_IFREG | 0600, 0, &ino))
-		exit(EXIT_FAILURE);
+	begin_use();
+	ino = create_file();
 	tap(pkernfs_inode_has_links(&fs.m, ino), "an inode with a name has links");
 	next = ino + 1;
 	memset(pkernfs_inode(&fs.m, next), 0xff, sizeof(struct pkernfs_inode));
@@ -689,7 +689,7 @@ static void test_new_inode(void)
 	pkernfs_inode_set_new_links(&tx, ino, 1);
 	tap(pkernfs_inode_has_links(&fs.m, ino), "until it is told");
 	pkernfs_tx_abort(&tx);
-	end_small();
+	end_use();
 }
 
 int main(void)
