@@ -6,8 +6,8 @@
 #
 # series/NN-name is one patch: the commit message, a line `---`, and what the
 # patch takes, one a line: a new file, a directory of new files (ends in /), or
-# the name of an edit in patches/<base>/; v6.8/NAME for an edit that only that base
-# needs. The files' names give the order.
+# the name of an edit in patches/<base>/; v6.8/NAME for one that only the bases need
+# which take their edits from patches/v6.8. The files' names give the order.
 #
 # The order is bottom-up: what a file calls is in an earlier patch or in the
 # same one. So Kbuild compiles every step for real, from its first object on,
@@ -30,12 +30,13 @@ message_of() {
 # taken_by ENTRY: the new files and edits that an entry of series/ takes, a new
 # file as its path, an edit as the patch's name.
 taken_by() {
-	local item
+	local item edits_from
 
+	edits_from=$(basename "$(patches_of "$KBASE")")
 	while IFS= read -r item; do
 		case $item in
 		*/) grep "^$item" "$work/new" || echo "$item" ;;
-		v*/*.patch) [[ $item != "$KBASE"/* ]] || echo "${item#*/}" ;;
+		v*/*.patch) [[ ${item%/*} != "$edits_from" ]] || echo "${item#*/}" ;;
 		*) echo "$item" ;;
 		esac
 	done < <(sed '1,/^---$/d' "$1")
