@@ -10,7 +10,7 @@ help:
 	@echo 'pkernfs: a filesystem for the memory that must survive kexec'
 	@echo
 	@echo '  make demo          see a KVM guest live through a kexec, in QEMU'
-	@echo '  make test          run every test; ends with "N passed, N failed"'
+	@echo '  make test          run the tests; ends with "N passed, N failed"'
 	@echo '  make test DEBUG=1  run the guest tests on debug kernels: KASAN, lockdep and'
 	@echo '                     more, then KCSAN; DEBUG=kasan or DEBUG=kcsan for one'
 	@echo '  make crash-sweep   stop metadata changes at every store, in user space'

@@ -19,6 +19,15 @@
 #   start_kernel                      the second half
 #   done_testing                      the end, implied after the last bootN
 #
+# Plain assignments at the head of the file are settings of the machine:
+#
+#   MEM SMP CMDLINE       its memory, its CPUs, the kernel's parameters
+#   TIMEOUT               seconds for all of the test
+#   LOG_ALLOW             what may be in the kernel's log although it looks like
+#                         trouble, a pattern of grep -E
+#   DISK QEMU_ARGS        a file of build/<base>/ as /dev/vdc; arguments for QEMU
+#   LEAKS=1 IOMMU=1       on a debug kernel look for leaks; keep the IOMMU there
+#
 # Commands must not read CMDLINE's pkernfs_test.*: those are the harness's.
 
 TAP=/dev/ttyS1
