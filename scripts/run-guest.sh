@@ -44,7 +44,7 @@ read_settings() {
 	# The ACPI code that tells PCI interrupts takes half of the time to boot, and
 	# runs into its timeouts. Without it no IOMMU is found: a test that needs one
 	# says IOMMU=1.
-	[[ -n $IOMMU ]] || DEBUG_ARGS=' pci=noacpi'
+	[[ -n $IOMMU ]] || DEBUG_ARGS=' pci=noacpi,nomsi'
 	[[ -z $LEAKS ]] || DEBUG_ARGS+=' kmemleak=on'
 }
 
