@@ -136,7 +136,7 @@ int pkernfs_map_add_to_limbo(struct pkernfs_tx *tx, enum pkernfs_zone_id id,
 			     u64 n);
 
 /* limbo.c */
-void pkernfs_limbo_lock(struct pkernfs_tx *tx);
+int pkernfs_limbo_lock(struct pkernfs_tx *tx);
 u64 pkernfs_limbo_page(const struct pkernfs_media *m, enum pkernfs_zone_id id,
 		       u64 n);
 

@@ -208,16 +208,20 @@ static u32 lock_slot(struct pkernfs_journal *journal)
 int pkernfs_tx_begin(struct pkernfs_media *m, struct pkernfs_tx *tx)
 {
 	struct pkernfs_slot *slot;
+	int err = 0;
 	u32 n;
 
-	if (READ_ONCE(m->broken))
-		return -EROFS;
 	n = lock_slot(m->journal);
 	slot = pkernfs_slot(m, n);
-	if (slot->used) {
+	/* Here, for it may have broken while this waited. */
+	if (READ_ONCE(m->broken))
+		err = -EROFS;
+	else if (slot->used)
+		err = pkernfs_corrupt(m, 0, pkernfs_offset(m, slot),
+				      "slot %u of the journal is not empty", n);
+	if (err) {
 		mutex_unlock(&m->journal->slot[n].lock);
-		return pkernfs_corrupt(m, 0, pkernfs_offset(m, slot),
-				       "slot %u of the journal is not empty", n);
+		return err;
 	}
 	*tx = (struct pkernfs_tx) {
 		.m		= m,

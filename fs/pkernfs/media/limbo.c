@@ -16,13 +16,16 @@
 /**
  * pkernfs_limbo_lock() - keep others from limbo until the transaction ends
  * @tx: the transaction; it has no orphan list yet
+ *
+ * Return: 0, or -EROFS when who had it before has left it half changed.
  */
-void pkernfs_limbo_lock(struct pkernfs_tx *tx)
+int pkernfs_limbo_lock(struct pkernfs_tx *tx)
 {
 	if (tx->limbo_locked)
-		return;
+		return 0;
 	mutex_lock(&tx->m->journal->limbo_lock);
 	tx->limbo_locked = true;
+	return READ_ONCE(tx->m->broken) ? -EROFS : 0;
 }
 
 /**
@@ -49,9 +52,9 @@ static int create(struct pkernfs_tx *tx)
 	u32 ino;
 	int err;
 
-	pkernfs_limbo_lock(tx);
-	if (tx->m->limbo)
-		return 0;
+	err = pkernfs_limbo_lock(tx);
+	if (err || tx->m->limbo)
+		return err;
 	err = pkernfs_inode_create(tx, &attr, &ino);
 	if (!err)
 		err = pkernfs_orphan_add(tx, ino);
@@ -67,7 +70,7 @@ static int create(struct pkernfs_tx *tx)
  *
  * To be called when pkernfs_map_punch() says -EBUSY, outside of a transaction.
  *
- * Return: 0, -ENOSPC when all inodes are in use, -EUCLEAN.
+ * Return: 0, -ENOSPC when all inodes are in use, -EROFS, -EUCLEAN.
  */
 int pkernfs_limbo_create(struct pkernfs_media *m)
 {
@@ -106,9 +109,9 @@ static int reap_some(struct pkernfs_tx *tx, u64 *page)
 {
 	int more;
 
-	pkernfs_limbo_lock(tx);
-	if (!tx->m->limbo)
-		return 0;
+	more = pkernfs_limbo_lock(tx);
+	if (more || !tx->m->limbo)
+		return more;
 	more = pkernfs_map_punch(tx, tx->m->limbo, page, PKERNFS_MAX_FILE_PAGES);
 	return more ?: delete_empty(tx);
 }

@@ -749,10 +749,12 @@ static int punch_entry(struct pkernfs_tx *tx, u32 ino,
 	enum pkernfs_zone_id id = zone_of(entry);
 	u64 n = pkernfs_block_number(m, id, pkernfs_ptr_offset(entry));
 	bool busy = is_busy(m, entry);
-	int err;
+	int err = 0;
 
 	if (busy)
-		pkernfs_limbo_lock(tx);
+		err = pkernfs_limbo_lock(tx);
+	if (err)
+		return err;
 	if (busy && !m->limbo)
 		return -EBUSY;
 	if (busy && ino == m->limbo) {

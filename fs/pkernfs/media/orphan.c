@@ -21,7 +21,8 @@ static int lock_list(struct pkernfs_tx *tx, u32 ino)
 		return -EINVAL;
 	mutex_lock(&tx->m->journal->orphan_lock[list]);
 	tx->orphan_list = list;
-	return 0;
+	/* Who had it before may have left it half changed. */
+	return READ_ONCE(tx->m->broken) ? -EROFS : 0;
 }
 
 static __le32 *list_head(const struct pkernfs_media *m, u32 ino)
