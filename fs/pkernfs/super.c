@@ -468,6 +468,7 @@ static int recover_region(struct fs_context *fc, struct pkernfs_region *region)
 {
 	const struct pkernfs_mount_options *options = fc->fs_private;
 	u64 unknown = region->media.unknown_ro_compat;
+	u32 dropped = 0;
 	int err;
 
 	if (unknown && pkernfs_is_interrupted(&region->media)) {
@@ -480,9 +481,14 @@ static int recover_region(struct fs_context *fc, struct pkernfs_region *region)
 			region->name, unknown);
 		return -EOPNOTSUPP;
 	}
+	if (options->repair)
+		dropped = pkernfs_drop_damaged_logs(&region->media);
+	if (dropped)
+		warnfc(fc, "%s: %u damaged logs dropped; what they would undo remains",
+		       region->name, dropped);
 	err = pkernfs_recover(&region->media);
 	if (err) {
-		errorfc(fc, "%s cannot be recovered; see the kernel log",
+		errorfc(fc, "%s cannot be recovered; see the kernel log and -o repair",
 			region->name);
 		return err;
 	}

@@ -58,6 +58,10 @@ static int open_region(struct pkernfs_media *m, const char *path, bool repair,
 		       m->unknown_ro_compat);
 		return FSCK_ERROR;
 	}
+	if (repair && pkernfs_drop_damaged_logs(m)) {
+		printf("%s: logs that cannot be read dropped\n", path);
+		*repaired = true;
+	}
 	err = pkernfs_recover(m);
 	if (err) {
 		printf("%s: journal: %s\n", path, strerror(-err));

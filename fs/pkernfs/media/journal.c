@@ -510,6 +510,30 @@ static int create_journal(struct pkernfs_media *m)
 	return 0;
 }
 
+/**
+ * pkernfs_drop_damaged_logs() - give up logs that cannot be read
+ * @m: the region; its superblock has been read
+ *
+ * For a repair, before pkernfs_recover(), which refuses a region with such a log.
+ * What was to be undone remains, so everything is to be checked behind that. The
+ * caller excludes every other user.
+ *
+ * Return: how many logs there were; each has been reported.
+ */
+u32 pkernfs_drop_damaged_logs(struct pkernfs_media *m)
+{
+	u32 i, n = count_slots(m), dropped = 0;
+
+	pkernfs_zones_init(m);
+	for (i = 0; i < n; i++) {
+		if (!check_log(m, pkernfs_slot(m, i)))
+			continue;
+		set_used(pkernfs_slot(m, i), 0);
+		dropped++;
+	}
+	return dropped;
+}
+
 static int roll_back_all(struct pkernfs_media *m)
 {
 	u32 i;
@@ -537,7 +561,8 @@ static int roll_back_all(struct pkernfs_media *m)
  * other user, deletes what pkernfs_orphan_next() finds next, and calls
  * pkernfs_release() in the end.
  *
- * Return: 0; -ENOMEM; -EUCLEAN when the journal is damaged, without a change.
+ * Return: 0; -ENOMEM; -EUCLEAN when the journal is damaged, without a change: see
+ * pkernfs_drop_damaged_logs().
  */
 int pkernfs_recover(struct pkernfs_media *m)
 {

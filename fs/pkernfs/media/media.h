@@ -190,6 +190,7 @@ u64 pkernfs_geometry_inodes(const struct pkernfs_geometry *geo);
 
 /* journal.c */
 bool pkernfs_is_interrupted(const struct pkernfs_media *m);
+u32 pkernfs_drop_damaged_logs(struct pkernfs_media *m);
 int pkernfs_recover(struct pkernfs_media *m);
 void pkernfs_release(struct pkernfs_media *m);
 int pkernfs_tx_begin(struct pkernfs_media *m, struct pkernfs_tx *tx);

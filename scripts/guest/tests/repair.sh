@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash disable=SC2034
 #
-# mount -o repair. Kernel 1 makes a file in each of four regions. Kernel 2, which
+# mount -o repair. Kernel 1 makes a file in each of five regions. Kernel 2, which
 # has no pkernfs=, damages a copy of the superblock of the first and of the second,
-# a counter of the third, and both copies of the fourth. Kernel 3 repairs what can
-# be repaired, and finds the files.
+# a counter of the third, both copies of the fourth, and an empty log of the fifth.
+# Kernel 3 repairs what can be repaired, and finds the files.
 
 MEM=2G
-CMDLINE="memmap=16M!1024M,16M!1056M,16M!1088M,16M!1120M pkernfs=16M!1024M,16M!1056M,16M!1088M,16M!1120M"
+CMDLINE="memmap=16M!1024M,16M!1056M,16M!1088M,16M!1120M,16M!1152M pkernfs=16M!1024M,16M!1056M,16M!1088M,16M!1120M,16M!1152M"
 # For /dev/mem the ranges are reserved, not persistent memory.
 MEMMAP="$(echo "${CMDLINE%% pkernfs=*}" | tr '!' '$') iomem=relaxed"
 BACKUP=1048576
 # The count of small blocks in slot 0 of the journal, see struct pkernfs_slot.
 COUNTER=$((4096 + 4096 + 8 + 2 * 8))
+# The length of its log.
+LOG=$((4096 + 4096))
 
 # shellcheck source=scripts/guest/devmem-lib.sh
 . /pkernfs/tests/devmem-lib.sh
 
 boot1() {
-	for i in 0 1 2 3; do
+	for i in 0 1 2 3 4; do
 		check "region $i is formatted" mount -t pkernfs pkernfs$i /mnt
 		echo "text $i" >/mnt/file
 		umount /mnt
@@ -32,6 +34,7 @@ boot2() {
 	flip 2 $COUNTER
 	flip 3 40
 	flip 3 $((BACKUP + 40))
+	flip 4 $LOG
 	next_kernel
 }
 
@@ -56,6 +59,7 @@ boot3() {
 	repairs 0 "primary superblock" "primary superblock at 0x0: checksum is"
 	repairs 1 "backup superblock" "backup superblock at 0x100000: checksum is"
 	repairs 2 "counter" "pkernfs2 did not pass the check: 1 errors"
+	repairs 4 "log" "pkernfs4 cannot be recovered; see the kernel log and -o repair"
 	check_fails "with both copies damaged there is no way back" \
 		"both copies of the superblock are damaged" \
 		mount -t pkernfs -o repair pkernfs3 /mnt

@@ -692,6 +692,50 @@ static void test_new_inode(void)
 	end_use();
 }
 
+/* Stray words where nothing is to be undone, and where there is. */
+static void test_damaged_logs(void)
+{
+	struct pkernfs_check_result result;
+	struct pkernfs_tx tx;
+	__le64 *size;
+
+	begin_use();
+	if (pkernfs_tx_begin(&fs.m, &tx))
+		exit(EXIT_FAILURE);
+	size = &pkernfs_inode(&fs.m, PKERNFS_ROOT_INO)->size;
+	if (pkernfs_tx_set_le64(&tx, size, 1))
+		exit(EXIT_FAILURE);
+	region_umount(&fs);
+	pkernfs_slot(&fs.m, 7)->used = cpu_to_le32(4096);
+	pkernfs_slot(&fs.m, 9)->used = cpu_to_le32(3);
+	tap(region_mount(&fs) == -EUCLEAN && *size,
+	    "with damaged logs nothing is undone: %s", last_report);
+	tap(pkernfs_drop_damaged_logs(&fs.m) == 2, "two logs are dropped");
+	tap(!pkernfs_recover(&fs.m) && !*size, "the other one is undone");
+	tap(!pkernfs_check(&fs.m, 0, &result), "and all is sound");
+	end_use();
+}
+
+/* Who waited for what another one left half done does not go on with it. */
+static void test_broken(void)
+{
+	struct pkernfs_attr attr = { .mode = S_IFREG };
+	struct pkernfs_tx tx;
+	u32 ino;
+
+	begin_use();
+	if (pkernfs_tx_begin(&fs.m, &tx) || pkernfs_inode_create(&tx, &attr, &ino))
+		exit(EXIT_FAILURE);
+	fs.m.broken = true;
+	tap(pkernfs_orphan_add(&tx, ino) == -EROFS,
+	    "a broken region's orphan lists are not changed");
+	tap(pkernfs_limbo_lock(&tx) == -EROFS, "nor is its limbo");
+	pkernfs_tx_abort(&tx);
+	tap(pkernfs_tx_begin(&fs.m, &tx) == -EROFS,
+	    "nor is a transaction begun");
+	end_use();
+}
+
 int main(void)
 {
 	size_t i;
@@ -703,5 +747,7 @@ int main(void)
 	test_endless_map();
 	test_no_small_block();
 	test_new_inode();
+	test_damaged_logs();
+	test_broken();
 	return tap_end();
 }

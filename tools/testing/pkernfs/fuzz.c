@@ -623,6 +623,20 @@ static void use(struct input *in)
 		require_sound("what is sound stays sound");
 }
 
+/* As mount -o repair. */
+static int mount_without_damaged_logs(void)
+{
+	struct pkernfs_message why;
+	int err = region_mount(&fs);
+
+	if (err != -EUCLEAN || pkernfs_sb_read(&fs.m, &why))
+		return err;
+	require(pkernfs_drop_damaged_logs(&fs.m), "no log is damaged", err);
+	err = pkernfs_recover(&fs.m);
+	require(!err, "recovery without damaged logs", err);
+	return 0;
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
@@ -652,7 +666,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	}
 	fs.m.is_busy = is_busy;
 	busy = head & HEAD_BUSY;
-	err = region_mount(&fs);
+	err = mount_without_damaged_logs();
 	require(!err || is_mount_error(err), "mount", err);
 	if (!err) {
 		use(&in);

@@ -105,6 +105,11 @@ overwrite $((1048576 + 520)) 'Y'
 expect 4 "two damaged states are found" "$fsck" "$image"
 expect 1 "they begin anew" "$fsck" -y "$image"
 expect 0 "and it is sound then" "$fsck" "$image"
+# The length of the log in slot 0 of the journal.
+overwrite $((4096 + 4096)) '\001'
+expect 4 "a log that cannot be read is found" "$fsck" "$image"
+expect 1 "it is dropped" "$fsck" -y "$image"
+expect 0 "and it is sound then, too" "$fsck" "$image"
 overwrite 100 'X'
 overwrite $((1048576 + 100)) 'Y'
 expect 4 "with both damaged there is no way back" "$fsck" -y "$image"
