@@ -19,7 +19,7 @@ MEDIA_INCLUDES='
 	linux/mutex.h linux/overflow.h linux/sched.h linux/siphash.h
 	linux/sizes.h linux/slab.h linux/smp.h linux/spinlock.h linux/stat.h
 	linux/stdarg.h linux/stddef.h linux/string.h linux/time64.h
-	linux/types.h linux/vmalloc.h
+	linux/types.h linux/uaccess.h linux/vmalloc.h
 	asm/barrier.h asm/byteorder.h asm/page.h
 	assert.h stddef.h
 '

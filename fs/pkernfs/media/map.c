@@ -13,6 +13,7 @@
 #include <linux/sizes.h>
 #include <linux/stat.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "internal.h"
 
@@ -590,8 +591,11 @@ static int copy_table(struct pkernfs_media *m, u32 ino, struct map_cursor c,
 		if (!c.level && !is_movable(m, entry))
 			return -ENOSPC;
 		if (!c.level) {
-			memcpy(pkernfs_at(m, offset),
-			       pkernfs_at(m, pkernfs_ptr_offset(entry)), size);
+			/* Memory may be damaged without having been reported. */
+			if (copy_mc_to_kernel(pkernfs_at(m, offset),
+					      pkernfs_at(m, pkernfs_ptr_offset(entry)),
+					      size))
+				return -ENOSPC;
 			continue;
 		}
 		err = copy_table(m, ino, table_cursor(m, &c, entry, 0), offset,

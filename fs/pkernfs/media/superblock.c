@@ -16,6 +16,7 @@
 #include <linux/minmax.h>
 #include <linux/stdarg.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "internal.h"
 
@@ -218,13 +219,23 @@ static int read_state(struct pkernfs_media *m, const struct pkernfs_sb sb[2],
  * pkernfs_sb_is_present() - has a copy of the superblock its magic number?
  * @m: the region; base is set
  *
- * For when there are no checksums yet: the kernel has them later in boot.
+ * For when there are no checksums yet: the kernel has them later in boot. Nor is it
+ * known then if this is a region. It may be a module with damaged memory.
  *
  * Return: whether one has, be it damaged or of another version, address or size.
  */
 bool pkernfs_sb_is_present(const struct pkernfs_media *m)
 {
-	return has_magic(sb_copy(m, 0)) || has_magic(sb_copy(m, 1));
+	__le64 magic;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (!copy_mc_to_kernel(&magic, &sb_copy(m, i)->magic,
+				       sizeof(magic)) &&
+		    magic == cpu_to_le64(PKERNFS_MAGIC))
+			return true;
+	}
+	return false;
 }
 
 /**

@@ -59,7 +59,7 @@ broken "recovery puts back the first record first" journal.c \
 broken "blocks are not zeroed" map.c \
 	's/\tzero\(tx->m, offset, got << zone->shift\);\n//'
 broken "a data block does not get what it replaces" map.c \
-	's/\t\t\tmemcpy\(pkernfs_at\(m, offset\),[^;]*;\n//'
+	's/\t\t\tif \(copy_mc_to_kernel\([^;]*;\n//'
 broken "a data block that replaces small ones keeps old contents" map.c \
 	's/\t\t\tzero\(m, offset, size\);\n//'
 broken "a data block is linked without being logged" map.c \
