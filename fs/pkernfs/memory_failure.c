@@ -11,6 +11,7 @@
 #define pr_fmt(fmt) "pkernfs: " fmt
 
 #include <linux/fs.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
@@ -69,11 +70,40 @@ static bool get_mapped(struct inode *inode)
 }
 
 /*
+ * Give up a reference. If it is the last one of a deleted file, its blocks are to be
+ * freed. That may wait for a thaw, and takes as long as the file is large: not while
+ * all memory failures of the machine wait, but in work.
+ */
+static void put_inode(struct pkernfs_region *region, struct inode *inode)
+{
+	if (!inode || atomic_add_unless(&inode->i_count, -1, 1))
+		return;
+	llist_add(&PKERNFS_I(inode)->put, &region->put);
+	schedule_delayed_work(&region->reap, 0);
+}
+
+/**
+ * pkernfs_put_inodes() - put the inodes that a memory failure has looked at
+ * @region: the region, which stays mounted while there are any
+ *
+ * May wait for a thaw.
+ */
+void pkernfs_put_inodes(struct pkernfs_region *region)
+{
+	struct llist_node *list = llist_del_all(&region->put);
+	struct pkernfs_inode_info *info, *next;
+
+	llist_for_each_entry_safe(info, next, list, put)
+		iput(&info->vfs_inode);
+}
+
+/*
  * Which file has a block is nowhere to be looked up; but few files are mapped. As
  * drop_pagecache_sb() in fs/drop_caches.c goes through them.
  */
-static void unmap_everywhere(struct super_block *sb, u64 offset)
+static void unmap_everywhere(struct pkernfs_region *region, u64 offset)
 {
+	struct super_block *sb = region->sb;
 	struct inode *inode, *last = NULL;
 
 	spin_lock(&sb->s_inode_list_lock);
@@ -82,14 +112,14 @@ static void unmap_everywhere(struct super_block *sb, u64 offset)
 			continue;
 		spin_unlock(&sb->s_inode_list_lock);
 		/* While it is ours it keeps its place in the list. */
-		iput(last);
+		put_inode(region, last);
 		last = inode;
 		unmap_bad_page(inode, offset);
 		cond_resched();
 		spin_lock(&sb->s_inode_list_lock);
 	}
 	spin_unlock(&sb->s_inode_list_lock);
-	iput(last);
+	put_inode(region, last);
 }
 
 static int list_bad_page(struct pkernfs_region *region, u64 offset)
@@ -118,7 +148,7 @@ static int handle(struct pkernfs_region *region, u64 offset)
 	}
 	pr_err("%s: offset 0x%llx: memory is damaged, and will not be used again\n",
 	       region->name, offset);
-	unmap_everywhere(region->sb, offset);
+	unmap_everywhere(region, offset);
 	return 0;
 }
 

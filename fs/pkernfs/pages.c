@@ -300,7 +300,7 @@ void pkernfs_await_unpin(struct pkernfs_media *m, u64 offset)
 }
 
 /**
- * pkernfs_reap() - reuse blocks that were pinned when they went out of use
+ * pkernfs_reap() - put inodes, reuse blocks that were pinned when they went out of use
  * @work: of a region, which may have been unmounted meanwhile
  */
 void pkernfs_reap(struct work_struct *work)
@@ -309,6 +309,7 @@ void pkernfs_reap(struct work_struct *work)
 		container_of(to_delayed_work(work), struct pkernfs_region, reap);
 	struct super_block *sb;
 
+	pkernfs_put_inodes(region);
 	mutex_lock(&region->reap_lock);
 	sb = region->sb;
 	/* Memory failures need the lock, so do not wait for a thaw with it. */
@@ -338,7 +339,8 @@ void pkernfs_start_reaper(struct pkernfs_media *m)
  * @region: the region
  * @sb: its superblock, writable; NULL before it is not any more
  *
- * What was unpinned while it was forbidden is reaped now.
+ * What was unpinned while it was forbidden is reaped now. When it is forbidden, this
+ * waits for what is under way, and no inode of the superblock remains to be put.
  */
 void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb)
 {
@@ -347,6 +349,8 @@ void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb)
 	mutex_unlock(&region->reap_lock);
 	if (sb)
 		schedule_delayed_work(&region->reap, 0);
+	else
+		flush_delayed_work(&region->reap);
 }
 
 static bool has_pins(const struct dev_pagemap *pgmap)

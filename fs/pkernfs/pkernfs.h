@@ -20,6 +20,7 @@
 
 #include <linux/exportfs.h>
 #include <linux/fs.h>
+#include <linux/llist.h>
 #include <linux/memremap.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
@@ -54,6 +55,7 @@ enum pkernfs_errors {
  * @pages_error: 0 when there are struct pages, -EAGAIN when they may be tried to be
  *               made; changed under @lock
  * @pages: struct pages of the small and of the data zone
+ * @put: inodes that @reap is to put
  * @reap: reuses blocks that were pinned when they went out of use
  * @reap_lock: protects @sb, and keeps it as it is
  * @sb: the superblock while it is set up and writable
@@ -72,6 +74,7 @@ struct pkernfs_region {
 	bool counted;
 	int pages_error;
 	struct dev_pagemap *pages;
+	struct llist_head put;
 	struct delayed_work reap;
 	struct mutex reap_lock;		/* see above */
 	struct super_block *sb;
@@ -108,14 +111,17 @@ void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb);
 /* memory_failure.c */
 int pkernfs_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 			   unsigned long nr_pages, int flags);
+void pkernfs_put_inodes(struct pkernfs_region *region);
 
 /**
  * struct pkernfs_inode_info - an inode in memory
  * @btime: when it was created
+ * @put: its place in pkernfs_region.put, by whoever has the last reference
  * @vfs_inode: the VFS's part
  */
 struct pkernfs_inode_info {
 	struct timespec64 btime;
+	struct llist_node put;
 	struct inode vfs_inode;
 };
 
