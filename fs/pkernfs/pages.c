@@ -40,6 +40,11 @@ static const struct dev_pagemap_ops pages_ops = {
 	.memory_failure	= pkernfs_memory_failure,
 };
 
+static bool is_empty(const struct range *range)
+{
+	return range->start > range->end;
+}
+
 /*
  * Struct pages come in sections. Those of a section that has memory of the kernel
  * were made at boot, and making compound pages of them is not supported.
@@ -49,7 +54,7 @@ static int check_sections(const struct range *range, struct pkernfs_message *why
 	unsigned long nr = pfn_to_section_nr(PHYS_PFN(range->start));
 	unsigned long last = pfn_to_section_nr(PHYS_PFN(range->end));
 
-	for (; nr <= last; nr++) {
+	for (; !is_empty(range) && nr <= last; nr++) {
 		if (online_section_nr(nr))
 			return pkernfs_refuse(why, -ENXIO,
 					      "the %lu MiB at 0x%llx are shared with System RAM; align memmap= to that",
@@ -69,15 +74,31 @@ static unsigned long count_own(struct dev_pagemap *pgmap)
 }
 
 /*
- * Is there memory for struct pages? If it ran out on the way, what has been made so
- * far would stay, of no use to anybody (__add_pages() in mm/memory_hotplug.c).
+ * What making them takes: their own memory, and page tables for all of them, as if
+ * each had its own (vmemmap_populate_compound_pages() in mm/sparse-vmemmap.c).
  */
-static int check_memory(struct dev_pagemap *pgmap, struct pkernfs_message *why)
+static u64 memory_needed(struct dev_pagemap *pgmap)
 {
-	u64 blocks = PHYS_PFN(range_len(&pgmap->range)) >> pgmap->vmemmap_shift;
-	u64 needed = blocks * count_own(pgmap) * sizeof(struct page);
-	u64 available = PFN_PHYS(max(si_mem_available(), 0L));
+	u64 pages = PHYS_PFN(range_len(&pgmap->range));
+	u64 own = (pages >> pgmap->vmemmap_shift) * count_own(pgmap);
 
+	return own * sizeof(struct page) +
+	       DIV_ROUND_UP(pages * sizeof(struct page), PMD_SIZE) * PAGE_SIZE;
+}
+
+/*
+ * Is there memory for all struct pages? If it ran out on the way, what has been made
+ * so far would stay, of no use to anybody (__add_pages() in mm/memory_hotplug.c).
+ */
+static int check_memory(struct pkernfs_region *region, struct pkernfs_message *why)
+{
+	u64 available = PFN_PHYS(max(si_mem_available(), 0L)), needed = 0;
+	int i;
+
+	for (i = 0; i < PKERNFS_NR_PAGEMAPS; i++) {
+		if (!is_empty(&region->pages[i].range))
+			needed += memory_needed(&region->pages[i]);
+	}
 	if (needed > available)
 		return pkernfs_refuse(why, -ENOMEM,
 				      "their struct pages need %llu MiB of memory, %llu MiB are available",
@@ -104,38 +125,34 @@ static void clear_reserved(struct dev_pagemap *pgmap)
 	}
 }
 
-static int make_pages(struct pkernfs_region *region,
-		      const struct pkernfs_zone *zone,
-		      struct dev_pagemap *pgmap, struct pkernfs_message *why)
+/* Memory is added in units of 2 MiB; see pkernfs_geometry_plan(). */
+static void plan_pages(struct pkernfs_region *region,
+		       const struct pkernfs_zone *zone, struct dev_pagemap *pgmap)
 {
 	u64 start = region->media.phys + zone->start;
 	u64 end = start + (zone->count << zone->shift);
-	void *addr;
-	int err;
 
-	/* Memory is added in units of 2 MiB; see pkernfs_geometry_plan(). */
-	start = ALIGN(start, PFN_PHYS(PAGES_PER_SUBSECTION));
-	end = ALIGN_DOWN(end, PFN_PHYS(PAGES_PER_SUBSECTION));
-	if (start >= end)
-		return 0;
 	pgmap->type = MEMORY_DEVICE_GENERIC;
 	pgmap->ops = &pages_ops;
 	pgmap->owner = region;
 	pgmap->vmemmap_shift = zone->shift - PAGE_SHIFT;
-	pgmap->range.start = start;
-	pgmap->range.end = end - 1;
-	err = check_sections(&pgmap->range, why);
-	if (!err)
-		err = check_memory(pgmap, why);
-	if (err)
-		return err;
+	pgmap->range.start = ALIGN(start, PFN_PHYS(PAGES_PER_SUBSECTION));
+	pgmap->range.end = ALIGN_DOWN(end, PFN_PHYS(PAGES_PER_SUBSECTION)) - 1;
+}
+
+static int add_pages_of(struct dev_pagemap *pgmap, struct pkernfs_message *why)
+{
+	int nid = numa_map_to_online_node(phys_to_target_node(pgmap->range.start));
+	void *addr;
+
 	pgmap->nr_range = 1;
-	addr = memremap_pages(pgmap, numa_map_to_online_node(phys_to_target_node(start)));
+	addr = memremap_pages(pgmap, nid);
 	if (IS_ERR(addr)) {
 		pgmap->nr_range = 0;
 		return pkernfs_refuse(why, -ENXIO,
 				      "no struct pages for 0x%llx-0x%llx, error %ld; not before the next kernel",
-				      start, end - 1, PTR_ERR(addr));
+				      pgmap->range.start, pgmap->range.end,
+				      PTR_ERR(addr));
 	}
 	clear_reserved(pgmap);
 	return 0;
@@ -153,9 +170,10 @@ static void unmake_all(struct pkernfs_region *region)
 	region->pages = NULL;
 }
 
+/* Nothing is made before all can be. */
 static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
 {
-	int i, err = 0;
+	int i, err;
 
 	/* Its memory is for saving files, and that is done by reading them. */
 	if (is_kdump_kernel())
@@ -164,9 +182,16 @@ static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
 				GFP_KERNEL);
 	if (!region->pages)
 		return pkernfs_refuse(why, -ENOMEM, "out of memory");
+	for (i = 0; i < PKERNFS_NR_PAGEMAPS; i++)
+		plan_pages(region, &region->media.zone[mapped_zones[i]],
+			   &region->pages[i]);
+	err = check_memory(region, why);
 	for (i = 0; i < PKERNFS_NR_PAGEMAPS && !err; i++)
-		err = make_pages(region, &region->media.zone[mapped_zones[i]],
-				 &region->pages[i], why);
+		err = check_sections(&region->pages[i].range, why);
+	for (i = 0; i < PKERNFS_NR_PAGEMAPS && !err; i++) {
+		if (!is_empty(&region->pages[i].range))
+			err = add_pages_of(&region->pages[i], why);
+	}
 	if (err)
 		unmake_all(region);
 	return err;
