@@ -306,7 +306,11 @@ int pkernfs_mmap(struct file *file, struct vm_area_struct *vma)
 	}
 	file_accessed(file);
 	vma->vm_ops = &pkernfs_vm_operations;
-	/* Without VM_MIXEDMAP zapping would take the entries for normal pages. */
+	/*
+	 * Without VM_MIXEDMAP zapping would take the entries for normal pages. It also
+	 * has munmap() flush the TLB before a truncation stops seeing the mapping:
+	 * see tlb_end_vma() in asm-generic/tlb.h.
+	 */
 	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
 	return 0;
 }
