@@ -21,6 +21,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+/* Seconds. The harness's own 30 are not enough for debug kernels on a busy machine. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 #define TEST_USER	1000
 #define OTHER_USER	1001
 
