@@ -339,7 +339,7 @@ static void try_all(struct __test_metadata *_metadata,
 		TH_LOG("%s: %d faults", call->name, n - 2);
 }
 
-TEST_F_TIMEOUT(fault, one_after_the_other, 600)
+TEST_F_TIMEOUT(fault, one_after_the_other, 1800)
 {
 	size_t i;
 
@@ -347,7 +347,7 @@ TEST_F_TIMEOUT(fault, one_after_the_other, 600)
 		try_all(_metadata, &self->mount, &calls[i]);
 }
 
-TEST_F_TIMEOUT(fault, mounting, 600)
+TEST_F_TIMEOUT(fault, mounting, 1800)
 {
 	bool fired = true;
 	int n, err;
