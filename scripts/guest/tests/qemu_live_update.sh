@@ -50,15 +50,13 @@ steps() {
 	grep -c 'inner: [0-9]' "/mnt/$1.console"
 }
 
-# Both guests count on from where they are; false after five minutes without it,
-# or after half an hour on a debug kernel.
+# Both guests count on from where they are; false after five minutes without it.
 count_on() {
-	local name end target limit=300
+	local name end target
 
-	[ -z "$(param debug)" ] || limit=1800
 	for name in client server; do
 		target=$(($(steps $name) + 3))
-		end=$(($(cut -d . -f 1 /proc/uptime) + limit))
+		end=$(($(cut -d . -f 1 /proc/uptime) + 300))
 		until [ "$(steps $name)" -ge $target ]; do
 			if [ "$(cut -d . -f 1 /proc/uptime)" -gt $end ]; then
 				tail -n 10 /mnt/$name.console
@@ -179,6 +177,13 @@ save_without_space() {
 boot1() {
 	prepare_host
 	refusals
+	# Interrupts that take 4 ms leave no time for anything else; live_update.sh
+	# takes a smaller guest through a kexec.
+	if [ -n "$(param debug)" ]; then
+		skip "two guests of QEMU live through two kexecs" \
+			"on a debug kernel they do nothing but serve their timers"
+		done_testing
+	fi
 	guest server 5001 5002 52:54:00:00:00:01
 	guest client 5002 5001 52:54:00:00:00:02
 	check "both guests count" count_on || done_testing
