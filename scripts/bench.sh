@@ -32,7 +32,7 @@ live_update() {
 "$REPO/scripts/install-deps.sh" bench
 "$REPO/scripts/prepare-kernel.sh"
 "$REPO/scripts/build-kernel.sh"
-"$REPO/scripts/build-initramfs.sh" mkfs.ext4
+"$REPO/scripts/build-initramfs.sh" mkfs.ext4 fio
 find_kernel
 ACCEL=$(DEBUG='' "$REPO/scripts/choose-accel.sh")
 export ACCEL

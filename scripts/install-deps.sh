@@ -42,6 +42,7 @@ NEEDS='
 '
 [[ ${1:-} != bench ]] || NEEDS+='
 	e2fsprogs: mkfs.ext4
+	fio: fio
 	gnuplot-nox: gnuplot
 '
 
