@@ -54,7 +54,7 @@ static int check_sections(const struct range *range, struct pkernfs_message *why
 	unsigned long nr = pfn_to_section_nr(PHYS_PFN(range->start));
 	unsigned long last = pfn_to_section_nr(PHYS_PFN(range->end));
 
-	for (; !is_empty(range) && nr <= last; nr++) {
+	for (; nr <= last; nr++) {
 		if (online_section_nr(nr))
 			return pkernfs_refuse(why, -ENXIO,
 					      "the %lu MiB at 0x%llx are shared with System RAM; align memmap= to that",
@@ -186,8 +186,10 @@ static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
 		plan_pages(region, &region->media.zone[mapped_zones[i]],
 			   &region->pages[i]);
 	err = check_memory(region, why);
-	for (i = 0; i < PKERNFS_NR_PAGEMAPS && !err; i++)
-		err = check_sections(&region->pages[i].range, why);
+	for (i = 0; i < PKERNFS_NR_PAGEMAPS && !err; i++) {
+		if (!is_empty(&region->pages[i].range))
+			err = check_sections(&region->pages[i].range, why);
+	}
 	for (i = 0; i < PKERNFS_NR_PAGEMAPS && !err; i++) {
 		if (!is_empty(&region->pages[i].range))
 			err = add_pages_of(&region->pages[i], why);
