@@ -640,16 +640,19 @@ end:
 		c->inodes[up - 1].reached = 2;
 }
 
-/* A directory that has names in it may not vanish with them. */
+/* Names in a directory, and bytes of a file that is not deleted, may not vanish. */
 static void check_place(struct check *c, u32 ino)
 {
-	if (c->inodes[ino - 1].type != S_IFDIR)
+	const struct pkernfs_inode *inode = pkernfs_inode(c->m, ino);
+	const struct check_inode *i = &c->inodes[ino - 1];
+
+	if (i->type == S_IFDIR)
+		check_reached(c, ino);
+	if (i->links || ino == PKERNFS_ROOT_INO || !inode->size)
 		return;
-	check_reached(c, ino);
-	if (!c->inodes[ino - 1].links && ino != PKERNFS_ROOT_INO &&
-	    pkernfs_inode(c->m, ino)->size)
+	if (i->type == S_IFDIR || (i->type == S_IFREG && inode->nlink))
 		damage(c, ino, inode_offset(c, ino),
-		       "directory is in use, but has no name");
+		       "is not empty, but has no name");
 }
 
 static int check_links(struct check *c)
