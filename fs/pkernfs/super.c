@@ -448,6 +448,11 @@ static int check_region(struct fs_context *fc, struct pkernfs_region *region)
 	return err;
 }
 
+static bool is_unchecked(const struct pkernfs_region *region)
+{
+	return region->media.state.flags & PKERNFS_STATE_UNCHECKED;
+}
+
 /* A choice of the administrator's that is easily overlooked. */
 static void warn_without_huge_pages(const struct pkernfs_region *region)
 {
@@ -464,9 +469,10 @@ static void warn_without_huge_pages(const struct pkernfs_region *region)
  * But with features that this kernel does not know, undoing may mean something
  * else than what it would do.
  */
-static int recover_region(struct fs_context *fc, struct pkernfs_region *region)
+static int recover_region(struct super_block *sb, struct fs_context *fc)
 {
 	const struct pkernfs_mount_options *options = fc->fs_private;
+	struct pkernfs_region *region = pkernfs_sb_region(sb);
 	u64 unknown = region->media.unknown_ro_compat;
 	u32 dropped = 0;
 	int err;
@@ -492,7 +498,9 @@ static int recover_region(struct fs_context *fc, struct pkernfs_region *region)
 			region->name);
 		return err;
 	}
-	return options->check ? check_region(fc, region) : 0;
+	if (options->check || (is_unchecked(region) && !sb_rdonly(sb)))
+		return check_region(fc, region);
+	return 0;
 }
 
 /* Everything that can fail; what it sets up is undone by its caller. */
@@ -531,7 +539,7 @@ static int setup_super(struct super_block *sb, struct fs_context *fc,
 	sb->s_export_op = &pkernfs_export_operations;
 	import_uuid(&sb->s_uuid, m->uuid);
 
-	err = recover_region(fc, region);
+	err = recover_region(sb, fc);
 	if (err)
 		return err;
 	root = pkernfs_iget(sb, PKERNFS_ROOT_INO);
@@ -662,6 +670,11 @@ static int check_writable(struct fs_context *fc,
 	}
 	if (READ_ONCE(region->media.broken)) {
 		errorfc(fc, "%s stays read-only, since it is damaged; see -o repair",
+			region->name);
+		return -EROFS;
+	}
+	if (is_unchecked(region)) {
+		errorfc(fc, "%s stays read-only, since no check has passed; see -o check",
 			region->name);
 		return -EROFS;
 	}

@@ -58,8 +58,9 @@ static void print_superblock(const struct pkernfs_media *m)
 	       le64_to_cpu(sb->incompat));
 	printf("  region of 0x%llx bytes at 0x%llx, data block of 0x%llx bytes\n",
 	       m->size, m->phys, 1ULL << m->geo.data_block_shift);
-	printf("  state: %s, generation %llu, %llu mounts\n",
+	printf("  state: %s%s, generation %llu, %llu mounts\n",
 	       m->state.flags & PKERNFS_STATE_CLEAN ? "clean" : "in use",
+	       m->state.flags & PKERNFS_STATE_UNCHECKED ? ", unchecked" : "",
 	       m->state.generation, m->state.mounts);
 	for (i = 0; i < PKERNFS_NR_AREAS; i++)
 		printf("  0x%010llx %12llu  %s\n", m->geo.area[i].start,

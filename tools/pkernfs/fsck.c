@@ -134,6 +134,9 @@ int main(int argc, char **argv)
 	status = open_region(&m, argv[optind], repair, &repaired);
 	if (!status) {
 		status = check(&m, argv[optind], repair);
+		/* A region that is sound counts as checked. */
+		if (repair && status < FSCK_UNCORRECTED)
+			pkernfs_sb_write_state(&m);
 		pkernfs_release(&m);
 		if (!status && repaired)
 			status = FSCK_CORRECTED;

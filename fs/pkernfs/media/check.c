@@ -765,6 +765,9 @@ static int check_all(struct check *c)
  * on an orphan list, see pkernfs_orphan_next(). The caller excludes every other
  * user of the region. Needs about 20 bytes of memory for each inode.
  *
+ * When nothing is wrong the state is not unchecked any more; it is the caller who
+ * writes it to the media.
+ *
  * Return: 0 when nothing is wrong or all of it was repaired, -EUCLEAN when
  * something is wrong, -ENOMEM.
  */
@@ -793,6 +796,8 @@ int pkernfs_check(struct pkernfs_media *m, unsigned int flags,
 		err = check_all(&c);
 	if (!err && result->errors > result->repaired)
 		err = -EUCLEAN;
+	if (!err && !result->errors)
+		m->state.flags &= ~PKERNFS_STATE_UNCHECKED;
 	for (id = 0; id < PKERNFS_NR_ZONES; id++)
 		vfree(c.used[id]);
 	vfree(c.inodes);

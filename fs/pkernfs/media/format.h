@@ -93,6 +93,7 @@ struct pkernfs_sb_state {
 };
 
 #define PKERNFS_STATE_CLEAN	0x1	/* unmounted */
+#define PKERNFS_STATE_UNCHECKED	0x2	/* not sound until a check finds nothing */
 
 /*
  * A superblock. What stands before state is set by formatting and the same in

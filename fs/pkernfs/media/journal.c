@@ -515,8 +515,9 @@ static int create_journal(struct pkernfs_media *m)
  * @m: the region; its superblock has been read
  *
  * For a repair, before pkernfs_recover(), which refuses a region with such a log.
- * What was to be undone remains, so everything is to be checked behind that. The
- * caller excludes every other user.
+ * What was to be undone remains, so the region is marked as unchecked first: until
+ * pkernfs_check() finds nothing, it may not be written to. The caller excludes every
+ * other user.
  *
  * Return: how many logs there were; each has been reported.
  */
@@ -528,8 +529,11 @@ u32 pkernfs_drop_damaged_logs(struct pkernfs_media *m)
 	for (i = 0; i < n; i++) {
 		if (!check_log(m, pkernfs_slot(m, i)))
 			continue;
+		if (!dropped++) {
+			m->state.flags |= PKERNFS_STATE_UNCHECKED;
+			pkernfs_sb_write_state(m);
+		}
 		set_used(pkernfs_slot(m, i), 0);
-		dropped++;
 	}
 	return dropped;
 }

@@ -297,11 +297,11 @@ static void fill_state(const struct pkernfs_state *s,
 	d->csum = cpu_to_le32(state_csum(d));
 }
 
-/* What the states count is not worth a region. */
+/* What the states count is not worth a region, but was it checked? */
 static int reset_states(struct pkernfs_sb *primary, struct pkernfs_sb *backup,
 			struct pkernfs_message *why)
 {
-	const struct pkernfs_state none = {};
+	const struct pkernfs_state none = { .flags = PKERNFS_STATE_UNCHECKED };
 
 	if (!are_equal(primary, backup) || has_state_csum(primary) ||
 	    has_state_csum(backup))
@@ -320,7 +320,7 @@ static int reset_states(struct pkernfs_sb *primary, struct pkernfs_sb *backup,
  * For a region that pkernfs_sb_read() calls damaged. A stop inside leaves one
  * copy damaged. The caller excludes other users.
  *
- * When both states are damaged they begin anew, with all counts 0.
+ * When both states are damaged they begin anew, with all counts 0 and as unchecked.
  *
  * Return: 0; -EUCLEAN, without a change, when both copies are damaged, or differ.
  */

@@ -388,10 +388,14 @@ static void torn_copy_is_repaired(struct kunit *test)
 static void two_torn_states_are_damage(struct kunit *test)
 {
 	struct pkernfs_media *m = test->priv;
+	struct pkernfs_message why;
 
 	copy(m, 0)->state.mounts ^= cpu_to_le64(1);
 	copy(m, 1)->state.mounts ^= cpu_to_le64(1);
 	expect_refused(test, -EUCLEAN, "both checksums");
+	KUNIT_EXPECT_EQ(test, 0, pkernfs_sb_repair(m, &why));
+	expect_intact(test);
+	KUNIT_EXPECT_EQ(test, PKERNFS_STATE_UNCHECKED, m->state.flags);
 }
 
 static struct kunit_case superblock_cases[] = {

@@ -740,7 +740,15 @@ static void test_damaged_logs(void)
 	    "with damaged logs nothing is undone: %s", last_report);
 	tap(pkernfs_drop_damaged_logs(&fs.m) == 2, "two logs are dropped");
 	tap(!pkernfs_recover(&fs.m) && !*size, "the other one is undone");
-	tap(!pkernfs_check(&fs.m, 0, &result), "and all is sound");
+	pkernfs_inode(&fs.m, PKERNFS_ROOT_INO)->height = 5;
+	pkernfs_check(&fs.m, PKERNFS_CHECK_REPAIR, &result);
+	region_umount(&fs);
+	tap(!region_mount(&fs) && fs.m.state.flags & PKERNFS_STATE_UNCHECKED,
+	    "with other damage the region stays unchecked");
+	pkernfs_inode(&fs.m, PKERNFS_ROOT_INO)->height = 0;
+	tap(!pkernfs_check(&fs.m, 0, &result) &&
+	    !(fs.m.state.flags & PKERNFS_STATE_UNCHECKED),
+	    "without, it counts as checked");
 	end_use();
 }
 

@@ -110,6 +110,7 @@ overwrite $((4096 + 4096)) '\001'
 expect 4 "a log that cannot be read is found" "$fsck" "$image"
 expect 1 "it is dropped" "$fsck" -y "$image"
 expect 0 "and it is sound then, too" "$fsck" "$image"
+expect 1 "and counts as checked" says unchecked "$dump" "$image"
 overwrite 100 'X'
 overwrite $((1048576 + 100)) 'Y'
 expect 4 "with both damaged there is no way back" "$fsck" -y "$image"
