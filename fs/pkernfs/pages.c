@@ -374,10 +374,16 @@ void pkernfs_set_reaper(struct pkernfs_region *region, struct super_block *sb)
 	mutex_lock(&region->reap_lock);
 	region->sb = sb;
 	mutex_unlock(&region->reap_lock);
-	if (sb)
+	if (sb) {
 		schedule_delayed_work(&region->reap, 0);
-	else
-		flush_delayed_work(&region->reap);
+		return;
+	}
+	/*
+	 * Who is just queueing the work may have kept another one from doing so, and
+	 * is not waited for: it must not find any.
+	 */
+	pkernfs_put_inodes(region);
+	flush_delayed_work(&region->reap);
 }
 
 static bool has_pins(const struct dev_pagemap *pgmap)
