@@ -16,15 +16,20 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/mutex.h>
 #include <linux/numa.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/vmstat.h>
 
 #include "pkernfs.h"
 
 static const enum pkernfs_zone_id mapped_zones[PKERNFS_NR_PAGEMAPS] = {
 	PKERNFS_ZONE_SMALL, PKERNFS_ZONE_DATA,
 };
+
+/* One region after the other: what one finds available may be about to be another's. */
+static DEFINE_MUTEX(make_lock);
 
 /* Called by the last unpin, maybe in atomic context. */
 static void page_free(struct page *page)
@@ -86,13 +91,30 @@ static u64 memory_needed(struct dev_pagemap *pgmap)
 	       DIV_ROUND_UP(pages * sizeof(struct page), PMD_SIZE) * PAGE_SIZE;
 }
 
+/* Without what si_mem_available() counts of memory that is only for movable pages. */
+static u64 memory_available(void)
+{
+	long available = si_mem_available();
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		if (zone_idx(zone) != ZONE_MOVABLE)
+			available -= zone_page_state(zone, NR_FREE_CMA_PAGES);
+		else
+			available -= zone_page_state(zone, NR_FREE_PAGES) +
+				     zone_page_state(zone, NR_ZONE_INACTIVE_FILE) +
+				     zone_page_state(zone, NR_ZONE_ACTIVE_FILE);
+	}
+	return PFN_PHYS(max(available, 0L));
+}
+
 /*
  * Is there memory for all struct pages? If it ran out on the way, what has been made
  * so far would stay, of no use to anybody (__add_pages() in mm/memory_hotplug.c).
  */
 static int check_memory(struct pkernfs_region *region, struct pkernfs_message *why)
 {
-	u64 available = PFN_PHYS(max(si_mem_available(), 0L)), needed = 0;
+	u64 available = memory_available(), needed = 0;
 	int i;
 
 	for (i = 0; i < PKERNFS_NR_PAGEMAPS; i++) {
@@ -185,6 +207,7 @@ static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
 	for (i = 0; i < PKERNFS_NR_PAGEMAPS; i++)
 		plan_pages(region, &region->media.zone[mapped_zones[i]],
 			   &region->pages[i]);
+	mutex_lock(&make_lock);
 	err = check_memory(region, why);
 	for (i = 0; i < PKERNFS_NR_PAGEMAPS && !err; i++) {
 		if (!is_empty(&region->pages[i].range))
@@ -194,6 +217,7 @@ static int make_all(struct pkernfs_region *region, struct pkernfs_message *why)
 		if (!is_empty(&region->pages[i].range))
 			err = add_pages_of(&region->pages[i], why);
 	}
+	mutex_unlock(&make_lock);
 	if (err)
 		unmake_all(region);
 	return err;

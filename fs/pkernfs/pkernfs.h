@@ -14,6 +14,7 @@
  *	            pkernfs_media.alloc_lock
  *	        i_mmap_rwsem, to clear page tables
  *	  pkernfs_region.lock
+ *	    make_lock, see pages.c
  */
 #ifndef _PKERNFS_H
 #define _PKERNFS_H
