@@ -13,21 +13,6 @@ set -euo pipefail
 # shellcheck source=scripts/ours.sh
 . "$REPO/scripts/ours.sh"
 
-# apply PATCH TREE [OPTION...]: no fuzz, since a hunk that lands near the right
-# place is worse than one that fails; no .orig and .rej files either.
-apply() {
-	local patch=$1 tree=$2
-	shift 2
-
-	patch --directory="$tree" --strip=1 --fuzz=0 --force \
-		--no-backup-if-mismatch --reject-file=- "$@" <"$patch"
-}
-
-# is_in PATCH TREE: a patch whose reverse applies is in.
-is_in() {
-	apply "$1" "$2" --dry-run --reverse >/dev/null 2>&1
-}
-
 say() {
 	printf '  %-10s %s\n' "$1" "$2"
 	[[ $1 == unchanged ]] || changed=$((changed + 1))
@@ -39,7 +24,7 @@ check_patches() {
 
 	while IFS= read -r patch; do
 		is_in "$patch" "$KSRC" && continue
-		out=$(apply "$patch" "$KSRC" --dry-run 2>&1) && continue
+		out=$(apply_edit "$patch" "$KSRC" --dry-run 2>&1) && continue
 		bad=1
 		printf '%s does not apply:\n' "$(shown "$patch")" >&2
 		grep -E '^checking file|^Hunk .*FAILED|find file|^\|\+\+\+ |malformed' <<<"$out" |
@@ -73,7 +58,7 @@ install_edits() {
 	while IFS= read -r patch; do
 		verb=unchanged
 		if ! is_in "$patch" "$KSRC"; then
-			apply "$patch" "$KSRC" >/dev/null
+			apply_edit "$patch" "$KSRC" >/dev/null
 			verb=patched
 		fi
 		while IFS= read -r file; do

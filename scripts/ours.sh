@@ -33,6 +33,22 @@ edited_files() {
 	edits "$1" | xargs -d '\n' sed -n 's|^+++ b/\([^\t]*\).*|\1|p' | LC_ALL=C sort -u
 }
 
+# apply_edit PATCH TREE [OPTION...]: no fuzz, since a hunk that lands near the right
+# place is worse than one that fails; no .orig and .rej files either.
+apply_edit() {
+	local patch=$1 tree=$2
+	shift 2
+
+	patch --directory="$tree" --strip=1 --fuzz=0 --force \
+		--no-backup-if-mismatch --reject-file=- "$@" <"$patch"
+}
+
+# is_in PATCH TREE: a patch whose reverse applies is in, be it by the kernel's own
+# developers.
+is_in() {
+	apply_edit "$1" "$2" --dry-run --reverse >/dev/null 2>&1
+}
+
 # strict_make TREE OBJ ARGUMENTS...: build with every warning an error, in an
 # O= directory of its own: other flags in the guest's one would have the kernel
 # built again and again.

@@ -86,7 +86,7 @@ apply_patches() {
 		cp --remove-destination -L "$KSRC/$file" "$1/$file"
 	done < <(edited_files "$KBASE")
 	while read -r patch; do
-		patch -d "$1" -p1 --batch --forward --no-backup-if-mismatch <"$patch" ||
+		is_in "$patch" "$1" || apply_edit "$patch" "$1" ||
 			die "$(shown "$patch") does not apply to Linux $(kernel_version "$KSRC") in $KSRC" \
 				"if that tree is not a plain release, try one that is, or adapt the patch"
 	done < <(edits "$KBASE")

@@ -142,15 +142,22 @@ grow() {
 	fi
 }
 
+# commit_edit NAME: one of the edits of existing files, unless it is in.
+commit_edit() {
+	local patch
+
+	patch=$(edits "$KBASE" | grep "/$1$")
+	is_in "$patch" . || git apply --index "$patch" ||
+		die "$1 does not apply to $KSRC"
+}
+
 # commit_entry ENTRY: one patch of the series.
 commit_entry() {
 	local item mode
 
 	while IFS= read -r item; do
 		if [[ $item == *.patch ]]; then
-			edits "$KBASE" | grep "/$item$" |
-				xargs -d '\n' git apply --index ||
-				die "$item does not apply to $KSRC"
+			commit_edit "$item"
 		else
 			mode=644
 			[[ ! -x $REPO/$item ]] || mode=755
@@ -159,6 +166,7 @@ commit_entry() {
 	done < <(taken_by "$1")
 	grow
 	git add --all
+	! git diff --cached --quiet || return 0
 	message_of "$1" |
 		git commit --quiet --signoff --cleanup=strip --file=-
 }
