@@ -36,12 +36,13 @@ measure() {
 
 # fio_jobs NAME=DIRECTORY...: what fio is to do, one job after the other. Its buffer
 # is mapped, as those of databases and VMMs are: to and from what malloc() gives TCG
-# copies up to three times as long, depending on where that is.
+# copies up to three times as long, depending on where that is. Without create_on_open
+# the file to be read would be there before the first job.
 fio_jobs() {
 	local job contender
 
 	printf '%s\n' '[global]' thread stonewall ioengine=psync fallocate=none \
-		mem=mmap bs=1M size=32M
+		create_on_open=1 mem=mmap bs=1M size=32M
 	for contender; do
 		for job in first-write-1m:write write-1m:write read-1m:read; do
 			printf '[%s %s]\nfilename=%s/fio\nrw=%s\n' "${job%:*}" \
