@@ -345,6 +345,17 @@ static void write_randomly(int fd, char *buf, size_t size, int count)
 	}
 }
 
+/* Write an empty file from its beginning to @end. */
+static void fill_file(int fd, char *buf, size_t size, off_t end)
+{
+	off_t pos;
+
+	for (pos = 0; pos < end; pos += size) {
+		if (pwrite(fd, buf, size, pos) != (ssize_t)size)
+			err(1, "pwrite");
+	}
+}
+
 /* By system calls so short that fio's own work would hide them. */
 static void test_io(const struct target *t)
 {
@@ -353,14 +364,11 @@ static void test_io(const struct target *t)
 	char *name = path("%s/io", t->dir);
 	int fd = open_file(name, O_CREAT | O_RDWR | O_TRUNC);
 	long long start;
-	size_t pos;
 
 	memset(buf, 1, sizeof(buf));
-	for (pos = 0; pos < IO_FILE_SIZE; pos += SZ_4K) {
-		if (pwrite(fd, buf, SZ_4K, pos) != SZ_4K)
-			err(1, "pwrite %s", name);
-	}
 	start = now();
+	fill_file(fd, buf, SZ_4K, IO_FILE_SIZE);
+	start = report_since(t, "first-write-4k", start, IO_FILE_SIZE / SZ_4K);
 	read_randomly(fd, buf, SZ_4K, COUNT);
 	start = report_since(t, "read-4k", start, COUNT);
 	write_randomly(fd, buf, SZ_4K, COUNT);
@@ -369,6 +377,11 @@ static void test_io(const struct target *t)
 	start = report_since(t, "read-64", start, COUNT);
 	write_randomly(fd, buf, 64, COUNT);
 	report_since(t, "write-64", start, COUNT);
+	if (ftruncate(fd, 0))
+		err(1, "ftruncate %s", name);
+	start = now();
+	fill_file(fd, buf, 64, SZ_2M);
+	report_since(t, "first-write-64", start, SZ_2M / 64);
 	close(fd);
 	unlink_all(&name, 1);
 	free(name);
