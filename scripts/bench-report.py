@@ -72,10 +72,13 @@ class Run:
         return statistics.median(samples) if samples else None
 
     def spread(self, measure, whose):
-        """Half of the distance between the quartiles, as a part of the median."""
+        """
+        Half of the distance between the quartiles, as a part of the median. None
+        when there are too few samples to say.
+        """
         samples = self.samples[measure][whose]
         if len(samples) < 3:
-            return 0.0
+            return None
         low, middle, high = statistics.quantiles(samples, n=4)
         return (high - low) / 2 / middle
 
@@ -137,8 +140,8 @@ def judge_pause(said):
     share = parts["pkernfs"] / pause
     yield {
         "work": "pkernfs' share of the live-update pause",
-        "figure": parts["pkernfs"], "unit": "ns", "spread": 0.0,
-        "peer": "the whole pause", "peer_figure": pause, "peer_spread": 0.0,
+        "figure": parts["pkernfs"], "unit": "ns", "spread": None,
+        "peer": "the whole pause", "peer_figure": pause, "peer_spread": None,
         "parts": parts, "ratio": share, "bar": 0.02, "holds": share <= 0.02,
     }
 
@@ -150,6 +153,10 @@ def shown(value, unit):
         if value >= factor:
             return f"{value / factor:.3g} {name}"
     return f"{value:.0f} ns"
+
+
+def varied(value, unit, spread):
+    return shown(value, unit) + ("" if spread is None else f" ± {spread:.0%}")
 
 
 def print_table(results):
@@ -214,8 +221,8 @@ def write_report(results, timed, icount, where):
         "work", "pkernfs", "peer", "", "ratio", "bar", "", "ratio of instructions"))
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in (
-            r["work"], f"{shown(r['figure'], r['unit'])} ± {r['spread']:.0%}",
-            f"{shown(r['peer_figure'], r['unit'])} ± {r['peer_spread']:.0%}",
+            r["work"], varied(r["figure"], r["unit"], r["spread"]),
+            varied(r["peer_figure"], r["unit"], r["peer_spread"]),
             r["peer"], f"{r['ratio']:.2f}", f"{r['bar']:.2f}",
             "holds" if r["holds"] else "is missed",
             f"{r['icount_ratio']:.2f}" if "icount_ratio" in r else ""))
