@@ -66,10 +66,13 @@ class Run:
             if words[:2] == ["#", "bench:"] and len(words) == 5:
                 self.samples[words[2]][words[3]].append(float(words[4]))
 
+    def has(self, measure, whose):
+        return bool(self.samples[measure][whose])
+
     def median(self, measure, whose):
-        """None when it was not measured."""
-        samples = self.samples[measure][whose]
-        return statistics.median(samples) if samples else None
+        if not self.has(measure, whose):
+            sys.exit(f"bench-report.py: {measure} of {whose} was not measured")
+        return statistics.median(self.samples[measure][whose])
 
     def spread(self, measure, whose):
         """
@@ -83,15 +86,11 @@ class Run:
         return (high - low) / 2 / middle
 
     def ratio(self, row):
-        ours = self.median(row.measure, row.whose)
-        peer = self.median(row.peer_measure, row.peer)
-        return ours / peer if ours and peer else None
+        return self.median(row.measure, row.whose) / self.median(row.peer_measure, row.peer)
 
 
 def judge(row, timed, icount):
     ratio = timed.ratio(row)
-    if ratio is None:
-        return None
     result = {
         "work": row.work,
         "figure": timed.median(row.measure, row.whose),
@@ -104,8 +103,8 @@ def judge(row, timed, icount):
         "bar": row.bar,
         "holds": ratio <= row.bar,
     }
-    counted = icount.ratio(row) if icount else None
-    if counted is not None:
+    if icount and icount.has(row.measure, row.whose):
+        counted = icount.ratio(row)
         result.update(icount_figure=icount.median(row.measure, row.whose),
                       icount_peer_figure=icount.median(row.peer_measure, row.peer),
                       icount_ratio=counted, icount_holds=counted <= row.bar)
@@ -116,11 +115,8 @@ def judge_processes(timed):
     """How much two processes do more than one; tmpfs's figure if that is less."""
     speedup = {}
     for whose in (OURS, "tmpfs"):
-        one = timed.median("processes.one", whose)
-        two = timed.median("processes.two-directories", whose)
-        if not one or not two:
-            return
-        speedup[whose] = one / two
+        speedup[whose] = (timed.median("processes.one", whose) /
+                          timed.median("processes.two-directories", whose))
     bar = min(1.7, speedup["tmpfs"])
     yield {
         "work": "two processes in different directories",
@@ -194,14 +190,14 @@ PLOTS = (
 
 def plot(title, measures, run):
     """A bar for each contender of each measurement, as SVG."""
-    measures = {m: name for m, name in measures.items() if run.median(m, OURS)}
+    measures = {m: name for m, name in measures.items() if run.has(m, OURS)}
     if not measures:
         return ""
     unit, name = (1e3, "us") if run.median(next(iter(measures)), OURS) < 1e6 else (1e6, "ms")
-    present = [c for c in CONTENDERS if any(run.median(m, c) for m in measures)]
+    present = [c for c in CONTENDERS if any(run.has(m, c) for m in measures)]
     data = "".join(
         '"' + label + '" ' + " ".join(
-            str((run.median(m, c) or 0) / unit) for c in present) + "\n"
+            str(run.median(m, c) / unit if run.has(m, c) else 0) for c in present) + "\n"
         for m, label in measures.items())
     columns = ", ".join(f'$data using {i + 2}:xtic(1) title "{c}"'
                         for i, c in enumerate(present))
@@ -245,7 +241,7 @@ def main():
     timed = Run(directory / "timed/tap")
     icount_tap = directory / "icount/tap"
     icount = Run(icount_tap) if icount_tap.exists() else None
-    results = [r for r in (judge(row, timed, icount) for row in rows()) if r]
+    results = [judge(row, timed, icount) for row in rows()]
     results += judge_processes(timed)
     results += judge_pause((directory / "live-update.txt").read_text())
     print_table(results)
