@@ -5,11 +5,13 @@ bench-report.py DIRECTORY: what the measurements mean.
 
 Reads DIRECTORY/timed/tap and, if it is there, DIRECTORY/icount/tap, as
 scripts/guest/bench.sh wrote them, and DIRECTORY/live-update.txt, which is what
-scripts/demo.sh said. Prints a table, and writes results.json and
-report.html to DIRECTORY.
+scripts/demo.sh said. Prints a table of what has a bar and one of everything, and
+writes these to DIRECTORY as results.json and measurements.json, and both with
+plots as report.html.
 """
 
 import collections
+import fnmatch
 import html
 import itertools
 import json
@@ -21,6 +23,11 @@ import sys
 
 OURS = "pkernfs"
 CONTENDERS = (OURS, "limit", "tmpfs", "tmpfs-huge", "hugetlbfs", "ext4-dax")
+# What limits everybody in a measurement.
+LIMITS = {
+    "fio.*": "limit.memcpy-1m", "io.*-4k": "limit.memcpy-4k", "io.*-64": "limit.system-call",
+    "map-4k.first-touch": "limit.page-fault-4k",
+}
 IO = {
     "io.read-4k": "4 KiB random read", "io.write-4k": "4 KiB random write",
     "io.read-64": "64 B random read", "io.write-64": "64 B random write",
@@ -79,6 +86,11 @@ def live_update(path):
         yield "live-update." + name.replace(" ", "-"), OURS, float(ms) * 1e6, "ns"
 
 
+def by_number(measure):
+    """Sorts "8-gib" before "64-gib"."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", measure)]
+
+
 class Run:
     """The measurements of one run: samples[measure][contender] is a list."""
 
@@ -90,6 +102,9 @@ class Run:
                 measure, whose = f"{measure}-{whose}", OURS
             self.samples.setdefault(measure, {}).setdefault(whose, []).append(value)
             self.units[measure] = unit
+        for pattern, limit in LIMITS.items():
+            for measure in fnmatch.filter(self.samples, pattern):
+                self.samples[measure].update(self.samples.get(limit, {}))
 
     def has(self, measure, whose):
         return whose in self.samples.get(measure, {})
@@ -113,6 +128,23 @@ class Run:
     def ratio(self, row):
         ratio = self.median(row.measure, row.whose) / self.median(row.peer_measure, row.peer)
         return 1 / ratio if row.at_least else ratio
+
+    def figure(self, measure, whose):
+        """A contender's, and pkernfs' ratio to it."""
+        compare = whose != OURS and self.has(measure, OURS)
+        return {
+            "figure": self.median(measure, whose),
+            "unit": self.units[measure],
+            "spread": self.spread(measure, whose),
+            "samples": len(self.samples[measure][whose]),
+            "ratio": self.ratio(Row("", measure, OURS, measure, whose, 0)) if compare else None,
+        }
+
+    def summary(self):
+        """All figures: of each measurement those of all contenders."""
+        return {measure: {whose: self.figure(measure, whose)
+                          for whose in CONTENDERS if self.has(measure, whose)}
+                for measure in sorted(self.samples, key=by_number)}
 
 
 def holds(ratio, bar, at_least):
@@ -146,15 +178,24 @@ def judge(row, timed, icount):
     return result
 
 
-def shown(value):
-    for factor, name in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
-        if value >= factor:
-            return f"{value / factor:.3g} {name}"
-    return f"{value:.0f} ns"
+SCALES = {
+    "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1, "ns")),
+    "B": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B")),
+}
 
 
-def varied(value, spread):
-    return shown(value) + ("" if spread is None else f" ± {spread:.0%}")
+def scale(value, unit):
+    """The unit in which to show a figure, and how much of it that is."""
+    return next((s for s in SCALES[unit] if value >= s[0]), SCALES[unit][-1])
+
+
+def shown(value, unit):
+    factor, name = scale(value, unit)
+    return f"{value / factor:.3g} {name}"
+
+
+def varied(value, unit, spread):
+    return shown(value, unit) + ("" if spread is None else f" ± {spread:.0%}")
 
 
 def shown_bar(result):
@@ -170,44 +211,63 @@ def print_table(results):
         counted = ""
         if "icount_ratio" in r:
             counted = f"{r['icount_ratio']:.2f} {'ok' if r['icount_holds'] else 'MISS'}"
-        print(f"{work:40}{shown(r['figure']):>9}  "
-              f"{shown(r['peer_figure']):>9}  {r['peer']:28}"
+        print(f"{work:40}{shown(r['figure'], r['unit']):>9}  "
+              f"{shown(r['peer_figure'], r['unit']):>9}  {r['peer']:28}"
               f"{r['ratio']:7.3f} {shown_bar(r)}  {'ok' if r['holds'] else 'MISS':4}  {counted}")
 
 
-PLOTS = (
-    ("Names", {"names." + k: k for k in (
-        "create", "open", "stat", "stat-cold", "rename", "unlink", "mkdir", "rmdir")}
-     | {"small.create-4k-fsync": "create+4k+fsync"}),
-    ("Reads and writes of 64 B and 4 KiB", {"io." + k: k for k in (
-        "read-64", "write-64", "read-4k", "write-4k")}),
-    ("Reads and writes of 1 MiB", {"fio." + k: k for k in (
-        "read-1m", "write-1m", "first-write-1m")}),
-    ("Mappings by 2 MiB", {"map-2m.first-touch": "first touch", "map-2m.touch": "re-touch"}),
-    ("Mappings by 4 KiB", {"map-4k.first-touch": "first touch", "map-4k.touch": "re-touch"}),
-    ("fallocate, for each GiB", {"fallocate-1g.gib": "of 1 GiB",
-                                 "fallocate-8g.gib": "of 8 GiB"}),
-    ("Directories of 100, 10,000 and 100,000 names", {
-        f"directory.{k}-{n}": f"{k} {n}" for k in ("create", "stat-cold", "readdir", "unlink")
-        for n in (100, 10000, 100000)}),
-)
+def cells(figures):
+    """For each contender its figure and pkernfs' ratio to it, as words."""
+    for whose in CONTENDERS:
+        f = figures.get(whose)
+        yield (varied(f["figure"], f["unit"], f["spread"]) if f else "",
+               f"{f['ratio']:.2f}" if f and f["ratio"] else "")
 
 
-def plot(title, measures, run):
+def print_measurements(measurements):
+    print("\nEverything measured: median ± half of the distance between the quartiles, and "
+          "pkernfs divided by it\n" + " " * 29 + f"{OURS:>11}" +
+          "".join(f"{whose:>16}" for whose in CONTENDERS[1:]))
+    for measure, figures in measurements.items():
+        (ours, _), *others = cells(figures)
+        print((f"{measure:29}{ours.replace(' ', ''):>11}" + "".join(
+            f"{figure.replace(' ', '') + f' {ratio:>4}':>16}"
+            for figure, ratio in others)).rstrip())
+
+
+TITLES = {
+    "directory": "Directories of 100, 10,000 and 100,000 names",
+    "fallocate-1g": "fallocate of 1 GiB",
+    "fallocate-8g": "fallocate of 8 GiB, for each GiB",
+    "fio": "Reads and writes of 1 MiB",
+    "io": "Reads and writes of 64 B and 4 KiB",
+    "limit": "What no filesystem can be faster than",
+    "live-update": "The pause of a live update and its parts",
+    "map-1g": "Mappings by 1 GiB",
+    "map-2m": "Mappings by 2 MiB",
+    "map-4k": "Mappings by 4 KiB",
+    "mount": "Mounts after kexec, of 2 GiB where nothing is said",
+    "names": "Names",
+    "processes": "One and two processes that create and unlink",
+    "restore": "Mounting, mapping and touching 1.5 GiB after kexec",
+    "small": "Small files that are to last",
+    "struct-pages": "Struct pages of a region, without their page tables",
+}
+
+
+def plot(test, measurements):
     """A bar for each contender of each measurement, as SVG."""
-    measures = {m: name for m, name in measures.items() if run.has(m, OURS)}
-    if not measures:
-        return ""
-    unit, name = (1e3, "us") if run.median(next(iter(measures)), OURS) < 1e6 else (1e6, "ms")
-    present = [c for c in CONTENDERS if any(run.has(m, c) for m in measures)]
+    present = [c for c in CONTENDERS if any(c in f for f in measurements.values())]
+    factor, name = max(scale(f["figure"], f["unit"])
+                       for figures in measurements.values() for f in figures.values())
     data = "".join(
-        '"' + label + '" ' + " ".join(
-            str(run.median(m, c) / unit if run.has(m, c) else 0) for c in present) + "\n"
-        for m, label in measures.items())
-    columns = ", ".join(f'$data using {i + 2}:xtic(1) title "{c}"'
+        '"' + measure.split(".")[1] + '" ' + " ".join(
+            str(figures[c]["figure"] / factor if c in figures else 0) for c in present) + "\n"
+        for measure, figures in measurements.items())
+    columns = ", ".join(f'$data using {i + 2}:xtic(1) title "{c}" lc {CONTENDERS.index(c) + 1}'
                         for i, c in enumerate(present))
     script = (f"set terminal svg size 900,320 font 'sans-serif,11'\n"
-              f"set title '{title}'\nset ylabel '{name}'\nset yrange [0:*]\n"
+              f"set title '{TITLES.get(test, test)}'\nset ylabel '{name}'\nset yrange [0:*]\n"
               f"set style data histogram\nset style fill solid 0.8\nset grid ytics\n"
               f"set key outside\nset xtics rotate by -20\n"
               f"$data << END\n{data}END\nplot {columns}\n")
@@ -216,29 +276,43 @@ def plot(title, measures, run):
     return svg[svg.index("<svg"):]
 
 
-def write_report(results, timed, icount, where):
+def plots(measurements):
+    """A plot for each test."""
+    def test_of(item):
+        return item[0].split(".")[0]
+
+    return "".join(plot(test, dict(items))
+                   for test, items in itertools.groupby(measurements.items(), test_of))
+
+
+def table(head, rows_of_cells):
+    rows_of_cells = [[html.escape(cell) for cell in row] for row in rows_of_cells]
+    return "<table><tr><th>" + "<th>".join(head) + "".join(
+        "<tr><td>" + "<td>".join(row) for row in rows_of_cells) + "</table>"
+
+
+def write_report(results, measurements, where):
     """Everything in one file that needs no other."""
-    head = "".join(f"<th>{h}" for h in (
-        "work", "pkernfs", "peer", "", "ratio", "bar", "", "ratio of instructions"))
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in (
-            r["work"], varied(r["figure"], r["spread"]),
-            varied(r["peer_figure"], r["peer_spread"]),
-            r["peer"], f"{r['ratio']:.3f}", shown_bar(r),
-            "holds" if r["holds"] else "is missed",
-            f"{r['icount_ratio']:.2f}" if "icount_ratio" in r else ""))
-        for r in results)
-    plots = "".join(plot(title, measures, timed) for title, measures in PLOTS)
-    if icount:
-        plots += "<h2>The same in instructions</h2>"
-        plots += "".join(plot(title, measures, icount) for title, measures in PLOTS)
+    body = "<p>Medians, ± half of the distance between the quartiles." + table(
+        ("work", "pkernfs", "peer", "", "ratio", "bar", "", "ratio of instructions"),
+        ((r["work"], varied(r["figure"], r["unit"], r["spread"]),
+          varied(r["peer_figure"], r["unit"], r["peer_spread"]),
+          r["peer"], f"{r['ratio']:.3f}", shown_bar(r),
+          "holds" if r["holds"] else "is missed",
+          f"{r['icount_ratio']:.2f}" if "icount_ratio" in r else "")
+         for r in results))
+    for title, run in zip(("Everything measured", "The same in instructions"),
+                          measurements.values()):
+        body += f"<h2>{title}</h2><p>In brackets pkernfs divided by it." + table(
+            ("", *CONTENDERS),
+            ((measure, *(f"{figure} ({ratio})" if ratio else figure
+                         for figure, ratio in cells(figures)))
+             for measure, figures in run.items())) + plots(run)
     where.write_text(
         "<!doctype html><meta charset=utf-8><title>pkernfs: make bench</title>"
-        "<style>body{font-family:sans-serif;max-width:60em;margin:2em auto}"
+        "<style>body{font-family:sans-serif;max-width:75em;margin:2em auto}"
         "td,th{padding:.2em .6em;text-align:left}tr:nth-child(even){background:#eee}</style>"
-        "<h1>pkernfs beside what people would use instead</h1>"
-        f"<p>Medians, ± half of the distance between the quartiles.<table><tr>{head}{body}</table>"
-        f"{plots}\n")
+        f"<h1>pkernfs beside what people would use instead</h1>{body}\n")
 
 
 def main():
@@ -247,9 +321,14 @@ def main():
     icount_tap = directory / "icount/tap"
     icount = Run(tap(icount_tap)) if icount_tap.exists() else None
     results = [judge(row, timed, icount) for row in rows()]
+    measurements = {"timed": timed.summary()}
+    if icount:
+        measurements["icount"] = icount.summary()
     print_table(results)
-    (directory / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    write_report(results, timed, icount, directory / "report.html")
+    print_measurements(measurements["timed"])
+    for name, what in ("results", results), ("measurements", measurements):
+        (directory / f"{name}.json").write_text(json.dumps(what, indent=1) + "\n")
+    write_report(results, measurements, directory / "report.html")
 
 
 main()
