@@ -17,15 +17,13 @@ BENCH=$BUILD/bench
 measure() {
 	local dir=$BENCH/$1
 
-	rm -rf "$dir"
-	mkdir -p "$dir"
+	mkdir "$dir"
 	"$REPO/scripts/run-guest.sh" "$REPO/scripts/guest/$2.sh" "$dir"
 	! grep -A 30 '^not ok' "$dir/tap"
 }
 
 # The pause that a KVM guest sees, by the kernel that has KVM.
 live_update() {
-	mkdir -p "$BENCH"
 	DEBUG='' "$REPO/scripts/demo.sh" >"$BENCH/live-update.txt"
 }
 
@@ -36,6 +34,8 @@ live_update() {
 find_kernel
 ACCEL=$(DEBUG='' "$REPO/scripts/choose-accel.sh")
 export ACCEL
+rm -rf "$BENCH"
+mkdir -p "$BENCH"
 step "Measuring a live update" live_update
 step "Measuring ($ACCEL)" measure timed bench
 [[ ${ICOUNT:-} != 1 ]] ||
