@@ -76,4 +76,18 @@ boot10() {
 	check "with the parameters of before it mounts, checked" \
 		mount -t pkernfs -o check pkernfs0 /mnt
 	check "and every byte is there" test "$SUM" = "$(sum)"
+	next_kernel -s "memmap=128M!896M,256M!1G pkernfs=128M!896M,256M!1G $SUM"
+}
+
+boot11() {
+	check "an empty region just before it is claimed" \
+		grep -q '38000000-3fffffff : pkernfs0' /proc/iomem
+	check "and changes nothing" mount -t pkernfs -o check pkernfs1 /mnt
+	next_kernel -s "memmap=256M!1G $SUM"
+}
+
+boot12() {
+	says "without pkernfs= the filesystem behind it is found" \
+		"0x40000000-0x4fffffff holds a filesystem, but no valid pkernfs= names it"
+	check "so no /dev/pmem takes that" sh -c '! ls /dev/pmem*'
 }
