@@ -9,6 +9,11 @@ TIMEOUT=300
 CMDLINE="memmap=500M!1536M pkernfs=500M!1536M"
 START=$((0x60000000))
 END=$((0x7f400000))
+SUM=$(sed -n 's/.* \(sum=[0-9a-f]*\).*/\1/p' /proc/cmdline)
+
+sum() {
+	echo "sum=$(md5sum </mnt/data | cut -d ' ' -f 1)"
+}
 
 # The segments that kexec -d lists, "START SIZE" in hexadecimal.
 segments() {
@@ -49,19 +54,19 @@ boot1() {
 		sh -c 'dmesg | grep "files cannot be mapped: the 128 MiB at 0x78000000"'
 	check "kexec -c lists its segments" list_segments
 	check "kexec -c puts no segment into the region" none_in_region
-	next_kernel -c "$CMDLINE sum=$(md5sum </mnt/data | cut -d ' ' -f 1)"
+	next_kernel -c "$CMDLINE $(sum)"
 }
 
 boot2() {
 	check "the next kernel mounts it, checked" \
 		mount -t pkernfs -o check pkernfs0 /mnt
-	check "every byte is there" grep -q "sum=$(md5sum </mnt/data | cut -d ' ' -f 1)" /proc/cmdline
+	check "every byte is there" test "$SUM" = "$(sum)"
 	check "kexec -c lists its segments again" list_segments
 	check "kexec -c puts none into the region" none_in_region
-	next_kernel -s "$CMDLINE $(sed 's/.* \(sum=[0-9a-f]*\).*/\1/' /proc/cmdline)"
+	next_kernel -s "$CMDLINE $SUM"
 }
 
 boot3() {
 	check "kexec -s keeps it as well" mount -t pkernfs -o check pkernfs0 /mnt
-	check "with every byte" grep -q "sum=$(md5sum </mnt/data | cut -d ' ' -f 1)" /proc/cmdline
+	check "with every byte" test "$SUM" = "$(sum)"
 }
