@@ -220,7 +220,10 @@ static int change_mode(void)
 	return chmod("file", 0640);
 }
 
-/* Where a page fault would end in SIGBUS this has an errno. */
+/*
+ * The second half has no blocks yet. Where a page fault would end in SIGBUS this has
+ * an errno.
+ */
 static int map(void)
 {
 	int fd = open("file", O_RDWR), err;
@@ -228,13 +231,13 @@ static int map(void)
 
 	if (fd < 0)
 		return -1;
-	err = ftruncate(fd, 8 * PAGE);
-	addr = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	err = ftruncate(fd, 16 * PAGE);
+	addr = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (addr == MAP_FAILED) {
 		err = -1;
 	} else {
-		err = err ?: madvise(addr, 8 * PAGE, MADV_POPULATE_WRITE);
-		munmap(addr, 8 * PAGE);
+		err = err ?: madvise(addr, 16 * PAGE, MADV_POPULATE_WRITE);
+		munmap(addr, 16 * PAGE);
 	}
 	close(fd);
 	return err;
@@ -282,10 +285,29 @@ static int populate(void)
 
 	memset(target, 't', sizeof(target) - 1);
 	target[sizeof(target) - 1] = '\0';
-	if (mkdir("dir", 0700) || mkdir("empty", 0700) ||
-	    symlink(target, "long link") || write_file("file", 0, 8 * PAGE) ||
-	    write_file("victim", 0, 3 * PAGE) || make_file("dir/one") ||
-	    make_file("moving") || make_file("left") || make_file("right"))
+	if (mkdir("dir", 0700) || symlink(target, "long link") ||
+	    make_file("dir/one") || make_file("moving") ||
+	    make_file("left") || make_file("right"))
+		return errno;
+	return 0;
+}
+
+/* What the calls make is gone again, what they remove or change is as before. */
+static int restore(void)
+{
+	static const char *const made[] = {
+		"dir/new", "dir/link", "new", "node", "symlink", "small",
+		"large", "allocated",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(made); i++) {
+		if (remove(made[i]) && errno != ENOENT)
+			return errno;
+	}
+	if ((mkdir("empty", 0700) && errno != EEXIST) ||
+	    write_file("file", 0, 8 * PAGE) ||
+	    write_file("victim", 0, 3 * PAGE))
 		return errno;
 	return 0;
 }
@@ -321,6 +343,7 @@ static void try_all(struct __test_metadata *_metadata,
 	int n, err;
 
 	for (n = 1; fired; n++) {
+		ASSERT_EQ(0, restore());
 		/* The caches are to be as empty as they can be. */
 		ASSERT_EQ(0, reenter_fs(mount));
 		fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
