@@ -125,6 +125,7 @@ int pkernfs_tx_set_le64(struct pkernfs_tx *tx, __le64 *p, u64 value)
 		WRITE_ONCE(*p, cpu_to_le64(value));
 	return err;
 }
+ALLOW_ERROR_INJECTION(pkernfs_tx_set_le64, ERRNO);
 
 /**
  * pkernfs_tx_set_le32() - change 4 bytes of metadata
@@ -142,6 +143,7 @@ int pkernfs_tx_set_le32(struct pkernfs_tx *tx, __le32 *p, u32 value)
 		WRITE_ONCE(*p, cpu_to_le32(value));
 	return err;
 }
+ALLOW_ERROR_INJECTION(pkernfs_tx_set_le32, ERRNO);
 
 /**
  * pkernfs_tx_set_le16() - change 2 bytes of metadata
@@ -159,6 +161,7 @@ int pkernfs_tx_set_le16(struct pkernfs_tx *tx, __le16 *p, u16 value)
 		WRITE_ONCE(*p, cpu_to_le16(value));
 	return err;
 }
+ALLOW_ERROR_INJECTION(pkernfs_tx_set_le16, ERRNO);
 
 /**
  * pkernfs_tx_log_alloc() - log that bits of a bitmap are about to be set

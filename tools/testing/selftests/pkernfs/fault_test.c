@@ -67,6 +67,9 @@ static int prepare_faults(void)
 	err = err ?: set("fail_function/verbose", "0");
 	err = err ?: mark("pkernfs_tx_begin", EROFS);
 	err = err ?: mark("pkernfs_tx_save", EFBIG);
+	err = err ?: mark("pkernfs_tx_set_le64", EFBIG);
+	err = err ?: mark("pkernfs_tx_set_le32", EFBIG);
+	err = err ?: mark("pkernfs_tx_set_le16", EFBIG);
 	err = err ?: mark("pkernfs_alloc", ENOSPC);
 	return err ?: mark("pkernfs_free", EFBIG);
 }
