@@ -192,14 +192,25 @@ static int write_large(void)
 	return write_file("large", 7 * DATA_BLOCK + 5, 100);
 }
 
-static int allocate(void)
+static int allocate_file(const char *name, size_t len)
 {
-	int fd = open("allocated", O_RDWR | O_CREAT, 0600);
-	int err = fd < 0 ? -1 : fallocate(fd, 0, 0, 600 * PAGE);
+	int fd = open(name, O_RDWR | O_CREAT, 0600);
+	int err = fd < 0 ? -1 : fallocate(fd, 0, 0, len);
 
 	if (fd >= 0)
 		close(fd);
 	return err;
+}
+
+static int allocate(void)
+{
+	return allocate_file("allocated", 600 * PAGE);
+}
+
+/* More than there are small blocks: a data block takes the place of some. */
+static int promote(void)
+{
+	return allocate_file("promoted", 100 * PAGE);
 }
 
 static int punch(void)
@@ -218,9 +229,90 @@ static int cut(void)
 	return truncate("file", 100);
 }
 
+static int grow(void)
+{
+	return truncate("file", DATA_BLOCK);
+}
+
+/* The pages are in use until reenter_fs() closes the pipe. */
+static int cut_pinned(void)
+{
+	int fd = open("file", O_RDWR), pipes[2];
+	struct iovec iov = { NULL, 4 * PAGE };
+
+	if (fd < 0 || ftruncate(fd, iov.iov_len) || pipe(pipes))
+		return -1;
+	iov.iov_base = mmap(NULL, iov.iov_len, PROT_READ, MAP_SHARED, fd, 0);
+	if (iov.iov_base == MAP_FAILED || vmsplice(pipes[1], &iov, 1, 0) < 0)
+		return -1;
+	return ftruncate(fd, 0);
+}
+
+/* close() does not tell: what it could not delete the next mount does. */
+static int close_unlinked(void)
+{
+	int fd = open("unlinked", O_RDWR | O_CREAT, 0600);
+	int err = fd < 0 || unlink("unlinked") ||
+		  fallocate(fd, 0, 0, 600 * PAGE) ? -1 : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 static int change_mode(void)
 {
 	return chmod("file", 0640);
+}
+
+static int change_owner(void)
+{
+	return chown("file", TEST_USER, TEST_USER);
+}
+
+/* Since the times are old, reading sets one, too. */
+static int read_direct(void)
+{
+	const struct timespec times[2] = {};
+	int fd = open("file", O_RDWR | O_DIRECT);
+	char buf[PAGE];
+	ssize_t n = fd < 0 || futimens(fd, times) ? -1 :
+		    pread(fd, buf, sizeof(buf), 0);
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static struct {
+	struct file_handle fh;
+	unsigned char bytes[MAX_HANDLE_SZ];
+} handle;
+
+static int save_handle(const char *name)
+{
+	int mount_id;
+
+	handle.fh.handle_bytes = MAX_HANDLE_SZ;
+	return name_to_handle_at(AT_FDCWD, name, &handle.fh, &mount_id, 0);
+}
+
+static int open_handle(void)
+{
+	int dir = open(".", O_RDONLY);
+	int fd = dir < 0 ? -1 : open_by_handle_at(dir, &handle.fh, O_RDONLY);
+
+	if (dir >= 0)
+		close(dir);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? -1 : 0;
+}
+
+static int remount(void)
+{
+	return mount(NULL, ".", NULL, MS_REMOUNT | MS_RDONLY, NULL) ?:
+	       mount(NULL, ".", NULL, MS_REMOUNT, NULL);
 }
 
 /*
@@ -271,10 +363,18 @@ static const struct call {
 	{ "write", write_small },
 	{ "write of a data block", write_large },
 	{ "fallocate", allocate },
+	{ "fallocate over small blocks", promote },
 	{ "punch", punch },
 	{ "truncate", cut },
+	{ "truncate to more", grow },
+	{ "truncate of pinned pages", cut_pinned },
+	{ "close of an unlinked file", close_unlinked },
 	{ "chmod", change_mode },
+	{ "chown", change_owner },
+	{ "utimes and read", read_direct },
+	{ "open by handle", open_handle },
 	{ "mmap", map },
+	{ "remount", remount },
 };
 
 FIXTURE(fault)
@@ -282,13 +382,16 @@ FIXTURE(fault)
 	struct test_mount mount;
 };
 
+/* Of 512 small blocks 40 are left: enough for all calls but promote(). */
 static int populate(void)
 {
 	char target[1000];
 
 	memset(target, 't', sizeof(target) - 1);
 	target[sizeof(target) - 1] = '\0';
-	if (mkdir("dir", 0700) || symlink(target, "long link") ||
+	if (allocate_file("most small blocks", DATA_BLOCK - 40 * PAGE) ||
+	    mkdir("dir", 0700) || symlink(target, "long link") ||
+	    mkdir("dir/far", 0700) || save_handle("dir/far") ||
 	    make_file("dir/one") || make_file("moving") ||
 	    make_file("left") || make_file("right"))
 		return errno;
@@ -299,8 +402,8 @@ static int populate(void)
 static int restore(void)
 {
 	static const char *const made[] = {
-		"dir/new", "dir/link", "new", "node", "symlink", "small",
-		"large", "allocated",
+		"file", "dir/new", "dir/link", "new", "node", "symlink",
+		"small", "large", "allocated", "promoted",
 	};
 	size_t i;
 
@@ -322,7 +425,7 @@ FIXTURE_SETUP(fault)
 	ASSERT_EQ(0, prepare_faults());
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
 	ASSERT_LE(0, fail_nth);
-	ASSERT_EQ(0, enter_new_fs(&self->mount, "format"));
+	ASSERT_EQ(0, enter_new_fs(&self->mount, "format,small=2M"));
 	ASSERT_EQ(0, populate());
 }
 
