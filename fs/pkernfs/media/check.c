@@ -16,6 +16,7 @@
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/stat.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -755,6 +756,12 @@ static int check_all(struct check *c)
 	return err ?: check_space(c);
 }
 
+/* All zeroes. Who asked for the check is told when there is no memory for it. */
+static void *alloc_array(u64 n, size_t size)
+{
+	return __vmalloc_array(n, size, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+}
+
 /**
  * pkernfs_check() - check everything
  * @m: the region, recovered
@@ -782,13 +789,14 @@ int pkernfs_check(struct pkernfs_media *m, unsigned int flags,
 	int err = 0, id;
 
 	memset(result, 0, sizeof(*result));
-	c.inodes = vcalloc(m->zone[PKERNFS_ZONE_INODES].count,
-			   sizeof(*c.inodes));
+	c.inodes = alloc_array(m->zone[PKERNFS_ZONE_INODES].count,
+			       sizeof(*c.inodes));
 	if (!c.inodes)
 		err = -ENOMEM;
 	for (id = 0; id < PKERNFS_NR_ZONES; id++) {
-		c.used[id] = vcalloc(DIV_ROUND_UP(m->zone[id].count, WORD_BITS),
-				     sizeof(*c.used[id]));
+		c.used[id] = alloc_array(DIV_ROUND_UP(m->zone[id].count,
+						      WORD_BITS),
+					 sizeof(*c.used[id]));
 		if (!c.used[id])
 			err = -ENOMEM;
 	}

@@ -4,8 +4,10 @@
 
 #include <stdlib.h>
 
-static inline void *vcalloc(size_t n, size_t size)
+/* Always zeroes the memory, as all callers want it. */
+static inline void *__vmalloc_array(size_t n, size_t size, int flags)
 {
+	(void)flags;
 	return calloc(n, size);
 }
 
