@@ -338,9 +338,9 @@ static int map(void)
 	return err;
 }
 
-static int mount_again(void)
+static int mount_again(const char *options)
 {
-	return mount("pkernfs0", "/mnt", "pkernfs", 0, NULL) ? -1 :
+	return mount("pkernfs0", "/mnt", "pkernfs", 0, options) ? -1 :
 	       umount("/mnt");
 }
 
@@ -476,24 +476,34 @@ TEST_F_TIMEOUT(fault, one_after_the_other, 1800)
 		try_all(_metadata, &self->mount, &calls[i]);
 }
 
-TEST_F_TIMEOUT(fault, mounting, 1800)
+/* Let one call after the other fail in what a mount with @options does. */
+static void try_mounts(struct __test_metadata *_metadata, const char *options)
 {
 	bool fired = true;
 	int n, err;
 
-	ASSERT_EQ(0, leave_fs(&self->mount));
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
 	for (n = 1; fired; n++) {
 		arm(n);
-		err = mount_again() ? errno : 0;
+		err = mount_again(options) ? errno : 0;
 		fired = disarm();
 		if (fired)
 			EXPECT_TRUE(!err || is_fault(err))
-				TH_LOG("fault %d: %s", n, strerror(err));
+				TH_LOG("%s, fault %d: %s", options, n, strerror(err));
 		umount("/mnt");
-		EXPECT_EQ(0, mount_again());
+		EXPECT_EQ(0, mount_again("check"))
+			TH_LOG("%s, check after fault %d: %s", options, n,
+			       strerror(errno));
 	}
 	EXPECT_LT(4, n);
+}
+
+TEST_F_TIMEOUT(fault, mounting, 1800)
+{
+	ASSERT_EQ(0, leave_fs(&self->mount));
+	/* Whatever a mount without it does, one with it does as well. */
+	try_mounts(_metadata, "repair");
+	try_mounts(_metadata, "format");
 	ASSERT_EQ(0, mount_and_enter(&self->mount, "check"));
 }
 
