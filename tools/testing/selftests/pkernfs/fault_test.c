@@ -507,4 +507,57 @@ TEST_F_TIMEOUT(fault, mounting, 1800)
 	ASSERT_EQ(0, mount_and_enter(&self->mount, "check"));
 }
 
+/* Forgets the struct pages, too. */
+static int format_again(const struct test_mount *mount)
+{
+	int err = leave_fs(mount) ?: mount_and_enter(mount, "format");
+
+	return err ?: make_file("file");
+}
+
+/* Returns what mmap() of the file says, or open() before it. */
+static int try_to_map(void)
+{
+	int fd = open("file", O_RDWR), err = 0;
+
+	if (fd < 0)
+		return errno;
+	if (mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+		err = errno;
+	close(fd);
+	return err;
+}
+
+/*
+ * The first open() after formatting makes the struct pages. If memory for that is
+ * missing the next one makes them, but not when memremap_pages() has failed. Its
+ * first fault is the last one here: further on, where memory is added, the kernel
+ * warns of failures.
+ */
+TEST_F(fault, making_struct_pages)
+{
+	int n, err, again = 0;
+	bool missed = false;
+
+	/* Not pages: how many there are depends on what was freed before. */
+	ASSERT_EQ(0, set("fail_page_alloc/min-order", "10"));
+	for (n = 1; !again; n++) {
+		ASSERT_EQ(0, format_again(&self->mount));
+		fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
+		arm(n);
+		err = try_to_map();
+		ASSERT_TRUE(disarm());
+		EXPECT_TRUE(!err || err == ENODEV || is_fault(err))
+			TH_LOG("fault %d: %s", n, strerror(err));
+		again = try_to_map();
+		if (err == ENODEV && !again)
+			missed = true;
+	}
+	EXPECT_EQ(ENODEV, again);
+	EXPECT_TRUE(missed);
+	EXPECT_EQ(0, write_file("file", 0, PAGE));
+	ASSERT_EQ(0, format_again(&self->mount));
+	EXPECT_EQ(0, try_to_map());
+}
+
 TEST_HARNESS_MAIN
