@@ -5,7 +5,7 @@
 # machine, which vfio.sh has.
 
 MEM=2G
-TIMEOUT=400
+TIMEOUT=900
 LEAKS=1
 CMDLINE="memmap=256M!1G pkernfs=256M!1G crashkernel=64M"
 
