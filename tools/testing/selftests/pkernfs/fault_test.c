@@ -74,6 +74,16 @@ static int prepare_faults(void)
 	return err ?: mark("pkernfs_free", EFBIG);
 }
 
+/*
+ * No faults where whole pages are allocated. There are many, one as good as the
+ * other, in the page tables of a large mapping; and how many there are depends on
+ * what was freed before.
+ */
+static int spare_pages(void)
+{
+	return set("fail_page_alloc/min-order", "10");
+}
+
 static int fail_nth;
 
 static void arm(int n)
@@ -500,6 +510,7 @@ static void try_mounts(struct __test_metadata *_metadata, const char *options)
 
 TEST_F_TIMEOUT(fault, mounting, 1800)
 {
+	ASSERT_EQ(0, spare_pages());
 	ASSERT_EQ(0, leave_fs(&self->mount));
 	/* Whatever a mount without it does, one with it does as well. */
 	try_mounts(_metadata, "repair");
@@ -539,8 +550,7 @@ TEST_F(fault, making_struct_pages)
 	int n, err, again = 0;
 	bool missed = false;
 
-	/* Not pages: how many there are depends on what was freed before. */
-	ASSERT_EQ(0, set("fail_page_alloc/min-order", "10"));
+	ASSERT_EQ(0, spare_pages());
 	for (n = 1; !again; n++) {
 		ASSERT_EQ(0, format_again(&self->mount));
 		fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
