@@ -227,11 +227,11 @@ def cells(figures):
 def print_measurements(measurements):
     print("\nEverything measured: median ± half of the distance between the quartiles, and "
           "pkernfs divided by it\n" + " " * 29 + f"{OURS:>11}" +
-          "".join(f"{whose:>16}" for whose in CONTENDERS[1:]))
+          "".join(f"{whose:>17}" for whose in CONTENDERS[1:]))
     for measure, figures in measurements.items():
         (ours, _), *others = cells(figures)
         print((f"{measure:29}{ours.replace(' ', ''):>11}" + "".join(
-            f"{figure.replace(' ', '') + f' {ratio:>4}':>16}"
+            f"{figure.replace(' ', '') + f' {ratio:>4}':>17}"
             for figure, ratio in others)).rstrip())
 
 
