@@ -8,7 +8,9 @@
 MEM=2G
 TIMEOUT=400
 CMDLINE="memmap=256M!1G pkernfs=256M!1G"
-SUM=$(sed -n 's/.* \(sum=[0-9a-f]*\).*/\1/p' /proc/cmdline)
+
+# shellcheck source=scripts/guest/data-lib.sh
+. /pkernfs/tests/data-lib.sh
 
 system_ram_in_region() {
 	awk -F '[- ]' '/System RAM/ {
@@ -16,10 +18,6 @@ system_ram_in_region() {
 		if (start <= "        4fffffff" && end >= "        40000000")
 			found = 1
 	} END { exit !found }' /proc/iomem
-}
-
-sum() {
-	echo "sum=$(md5sum </mnt/data | cut -d ' ' -f 1)"
 }
 
 # A kernel that had the region for RAM would use it for this.

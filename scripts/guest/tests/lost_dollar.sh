@@ -7,15 +7,9 @@
 MEM=2G
 TIMEOUT=240
 CMDLINE='memmap=960M1G pkernfs=960M!1G'
-SUM=$(sed -n 's/.* \(sum=[0-9a-f]*\).*/\1/p' /proc/cmdline)
 
-sum() {
-	echo "sum=$(md5sum </mnt/data | cut -d ' ' -f 1)"
-}
-
-says() {
-	check "$1" sh -c "dmesg | grep -qF '$2'"
-}
+# shellcheck source=scripts/guest/data-lib.sh
+. /pkernfs/tests/data-lib.sh
 
 boot1() {
 	check "the kernel has no more memory than that" \

@@ -11,16 +11,12 @@ TIMEOUT=240
 # so that the one after is safe.
 CMDLINE="memmap=16M%1024M+12 memmap=16M!1056M memmap=16M!1088M,1M!1120M,1M!1124M,16M!1152M memmap=16M!1184M pkernfs=16M!1024M,16M!1056M,16M!1152M,16M!1184M"
 
-warned() {
-	check "$1" sh -c "dmesg | grep -qF 'pkernfs: $2'"
-}
-
 not_warned() {
 	check "$1" sh -c "! dmesg | grep -F 'is not safe' | grep -qF '$2'"
 }
 
 boot1() {
-	warned "memmap=nn%ss" "pkernfs0: memmap=16M%1024M+12 is not safe"
+	says "memmap=nn%ss" "pkernfs: pkernfs0: memmap=16M%1024M+12 is not safe"
 	not_warned "memmap=nn!ss" "memmap=16M!1056M"
 	not_warned "a fifth range in one parameter" "memmap=16M!1152M"
 	not_warned "and what follows then" "memmap=16M!1184M"
@@ -29,9 +25,9 @@ boot1() {
 }
 
 boot2() {
-	warned "a fifth memmap= parameter" "pkernfs1: memmap=16M!1152M is not safe"
-	check "what to do is said" sh -c \
-		"dmesg | grep -qF 'give all ranges in one memmap=, separated by commas'"
+	says "a fifth memmap= parameter" "pkernfs: pkernfs1: memmap=16M!1152M is not safe"
+	says "what to do is said" \
+		"give all ranges in one memmap=, separated by commas"
 	not_warned "one of the first four" "memmap=16M!1024M"
 	not_warned "one that is no region's" "memmap=16M!1184M"
 }

@@ -9,11 +9,9 @@ TIMEOUT=300
 CMDLINE="memmap=500M!1536M pkernfs=500M!1536M"
 START=$((0x60000000))
 END=$((0x7f400000))
-SUM=$(sed -n 's/.* \(sum=[0-9a-f]*\).*/\1/p' /proc/cmdline)
 
-sum() {
-	echo "sum=$(md5sum </mnt/data | cut -d ' ' -f 1)"
-}
+# shellcheck source=scripts/guest/data-lib.sh
+. /pkernfs/tests/data-lib.sh
 
 # The segments that kexec -d lists, "START SIZE" in hexadecimal.
 segments() {
