@@ -94,6 +94,8 @@ struct pkernfs_sb_state {
 
 #define PKERNFS_STATE_CLEAN	0x1	/* unmounted */
 #define PKERNFS_STATE_UNCHECKED	0x2	/* not sound until a check finds nothing */
+/* A kernel must not mount a region in a state that it does not know. */
+#define PKERNFS_STATE_KNOWN	(PKERNFS_STATE_CLEAN | PKERNFS_STATE_UNCHECKED)
 
 /*
  * A superblock. What stands before state is set by formatting and the same in

@@ -179,6 +179,19 @@ static int check_compatible(const struct pkernfs_media *m,
 	return 0;
 }
 
+/* The flags of a torn state mean nothing. */
+static int check_state_flags(const struct pkernfs_sb *sb,
+			     struct pkernfs_message *why)
+{
+	u32 unknown = le32_to_cpu(sb->state.flags) & ~PKERNFS_STATE_KNOWN;
+
+	if (!unknown || !has_state_csum(sb))
+		return 0;
+	return pkernfs_refuse(why, -EOPNOTSUPP,
+			      "state flags 0x%x, which this kernel does not know",
+			      unknown);
+}
+
 static int read_geometry(struct pkernfs_media *m, const struct pkernfs_sb *sb,
 			 struct pkernfs_message *why)
 {
@@ -249,8 +262,8 @@ bool pkernfs_sb_is_present(const struct pkernfs_media *m)
  * Return: 0 for an intact region; -ENODATA when it holds no superblock or an
  * unfinished format, so that it may be formatted; -EUCLEAN when a superblock is
  * damaged; -EPROTONOSUPPORT for another format version; -EOPNOTSUPP for
- * incompatible features; -ERANGE when it was formatted with another address or
- * size.
+ * incompatible features or a state that is not known; -ERANGE when it was formatted
+ * with another address or size.
  */
 int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why)
 {
@@ -272,6 +285,8 @@ int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why)
 				      "primary and backup superblock differ");
 
 	err = check_compatible(m, &sb[0], why);
+	for (i = 0; i < 2 && !err; i++)
+		err = check_state_flags(&sb[i], why);
 	if (err)
 		return err;
 	err = read_geometry(m, &sb[0], why);
@@ -297,19 +312,40 @@ static void fill_state(const struct pkernfs_state *s,
 	d->csum = cpu_to_le32(state_csum(d));
 }
 
-/* What the states count is not worth a region, but was it checked? */
-static int reset_states(struct pkernfs_sb *primary, struct pkernfs_sb *backup,
-			struct pkernfs_message *why)
+/*
+ * Of a region that this kernel does not know in all there is nothing can be said to
+ * be damaged.
+ */
+static int check_repairable(struct pkernfs_media *m, const struct pkernfs_sb *good,
+			    const struct pkernfs_sb *bad,
+			    struct pkernfs_message *why)
 {
+	u64 unknown = le64_to_cpu(good->ro_compat) & ~PKERNFS_RO_COMPAT_KNOWN;
+	int err;
+
+	err = check_compatible(m, good, why);
+	if (err)
+		return err;
+	if (unknown)
+		return pkernfs_refuse(why, -EOPNOTSUPP,
+				      "unknown features 0x%llx, so it cannot be repaired",
+				      unknown);
+	err = check_state_flags(good, why);
+	err = err ?: check_state_flags(bad, why);
+	return err ?: read_geometry(m, good, why);
+}
+
+/* A state of its own a copy may keep, see read_state(). */
+static void repair_states(struct pkernfs_sb *good, struct pkernfs_sb *bad)
+{
+	/* What they count is not worth a region, but was it checked? */
 	const struct pkernfs_state none = { .flags = PKERNFS_STATE_UNCHECKED };
 
-	if (!are_equal(primary, backup) || has_state_csum(primary) ||
-	    has_state_csum(backup))
-		return pkernfs_refuse(why, -EUCLEAN,
-				      "both copies of the superblock are intact, but differ");
-	fill_state(&none, &backup->state);
-	fill_state(&none, &primary->state);
-	return 0;
+	if (has_state_csum(bad))
+		return;
+	if (!has_state_csum(good))
+		fill_state(&none, &good->state);
+	memcpy(&bad->state, &good->state, sizeof(bad->state));
 }
 
 /**
@@ -317,28 +353,33 @@ static int reset_states(struct pkernfs_sb *primary, struct pkernfs_sb *backup,
  * @m: the region; base, phys and size are set
  * @why: set when refused
  *
- * For a region that pkernfs_sb_read() calls damaged. A stop inside leaves one
- * copy damaged. The caller excludes other users.
+ * For a region that pkernfs_sb_read() calls damaged, and will call intact then. A
+ * stop inside leaves it damaged. The caller excludes other users.
  *
  * When both states are damaged they begin anew, with all counts 0 and as unchecked.
  *
- * Return: 0; -EUCLEAN, without a change, when both copies are damaged, or differ.
+ * Return: 0; without a change, -EUCLEAN when both copies are damaged, or differ, or
+ * make no sense, or what pkernfs_sb_read() returns for a region that is not known.
  */
 int pkernfs_sb_repair(struct pkernfs_media *m, struct pkernfs_message *why)
 {
 	bool backup = !check_copy(sb_copy(m, 1), 1, why);
 	bool primary = !check_copy(sb_copy(m, 0), 0, why);
 	struct pkernfs_sb *bad = sb_copy(m, primary), *good = sb_copy(m, !primary);
+	int err;
 
-	if (primary && backup)
-		return reset_states(sb_copy(m, 0), sb_copy(m, 1), why);
 	if (!primary && !backup)
 		return pkernfs_refuse(why, -EUCLEAN,
 				      "both copies of the superblock are damaged");
-	/* A state of its own it may keep, see read_state(). */
+	if (primary && backup && !are_equal(good, bad))
+		return pkernfs_refuse(why, -EUCLEAN,
+				      "both copies of the superblock are intact, but differ");
+	err = check_repairable(m, good, bad, why);
+	if (err)
+		return err;
+
+	repair_states(good, bad);
 	memcpy(&bad->csum, &good->csum, STATIC_SIZE);
-	if (!has_state_csum(bad))
-		memcpy(&bad->state, &good->state, sizeof(bad->state));
 	/* With its magic number it counts again. */
 	smp_store_release(&bad->magic, cpu_to_le64(PKERNFS_MAGIC));
 	return 0;

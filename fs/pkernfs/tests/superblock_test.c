@@ -385,17 +385,112 @@ static void torn_copy_is_repaired(struct kunit *test)
 	}
 }
 
+static void tear_states(struct pkernfs_media *m)
+{
+	copy(m, 0)->state.mounts ^= cpu_to_le64(1);
+	copy(m, 1)->state.mounts ^= cpu_to_le64(1);
+}
+
 static void two_torn_states_are_damage(struct kunit *test)
 {
 	struct pkernfs_media *m = test->priv;
 	struct pkernfs_message why;
 
-	copy(m, 0)->state.mounts ^= cpu_to_le64(1);
-	copy(m, 1)->state.mounts ^= cpu_to_le64(1);
+	tear_states(m);
 	expect_refused(test, -EUCLEAN, "both checksums");
 	KUNIT_EXPECT_EQ(test, 0, pkernfs_sb_repair(m, &why));
 	expect_intact(test);
 	KUNIT_EXPECT_EQ(test, PKERNFS_STATE_UNCHECKED, m->state.flags);
+}
+
+/* Whatever else is wrong with a region that can be repaired, once is enough. */
+static void one_repair_is_enough(struct kunit *test)
+{
+	struct pkernfs_media *m = test->priv;
+	struct pkernfs_message why;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		tear_states(m);
+		copy(m, i)->uuid[0] ^= 1;
+		expect_refused(test, -EUCLEAN, "checksum");
+		KUNIT_EXPECT_EQ(test, 0, pkernfs_sb_repair(m, &why));
+		expect_intact(test);
+		KUNIT_EXPECT_EQ(test, PKERNFS_STATE_UNCHECKED, m->state.flags);
+	}
+}
+
+static void unknown_state_is_refused(struct kunit *test)
+{
+	struct pkernfs_media *m = test->priv;
+
+	copy(m, 0)->state.flags = cpu_to_le32(0x40);
+	replicate(m);
+	expect_refused(test, -EOPNOTSUPP, "state flags 0x40");
+	/* Nor where only the other copy can be read. */
+	copy(m, 0)->state.csum ^= cpu_to_le32(1);
+	expect_refused(test, -EOPNOTSUPP, "state flags 0x40");
+}
+
+/* Expect that a damaged copy is left as it is, for this reason. */
+static void expect_no_repair(struct kunit *test, int err, const char *reason)
+{
+	struct pkernfs_media *m = test->priv;
+	struct pkernfs_message why = {};
+	u32 before;
+
+	copy(m, 1)->uuid[0] ^= 1;
+	before = crc32c(0, m->base, PKERNFS_HEADER_SIZE);
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, pkernfs_sb_read(m, &why));
+	KUNIT_EXPECT_EQ(test, err, pkernfs_sb_repair(m, &why));
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(why.text, reason),
+				  "the reason is: %s", why.text);
+	KUNIT_EXPECT_EQ(test, before, crc32c(0, m->base, PKERNFS_HEADER_SIZE));
+	copy(m, 1)->uuid[0] ^= 1;
+}
+
+static void unknown_is_not_repaired(struct kunit *test)
+{
+	struct pkernfs_media *m = test->priv;
+	const struct pkernfs_sb known = *copy(m, 0);
+	struct pkernfs_sb *sb = copy(m, 0);
+
+	sb->version = cpu_to_le32(2);
+	replicate(m);
+	expect_no_repair(test, -EPROTONOSUPPORT, "version 2");
+	*sb = known;
+	sb->incompat = cpu_to_le64(0x80);
+	replicate(m);
+	expect_no_repair(test, -EOPNOTSUPP, "incompatible features 0x80");
+	*sb = known;
+	sb->ro_compat = cpu_to_le64(0x20);
+	replicate(m);
+	expect_no_repair(test, -EOPNOTSUPP, "unknown features 0x20");
+	*sb = known;
+	sb->state.flags = cpu_to_le32(0x40);
+	replicate(m);
+	expect_no_repair(test, -EOPNOTSUPP, "state flags 0x40");
+	*sb = known;
+	sb->region_base = cpu_to_le64(PHYS + SIZE);
+	replicate(m);
+	expect_no_repair(test, -ERANGE, "formatted at address");
+	*sb = known;
+	sb->area[PKERNFS_AREA_META].size = cpu_to_le64(~0ULL);
+	replicate(m);
+	expect_no_repair(test, -EUCLEAN, "meta zone");
+}
+
+/* Nothing is repaired where nothing tells which copy is right. */
+static void intact_copies_are_not_repaired(struct kunit *test)
+{
+	struct pkernfs_media *m = test->priv;
+	struct pkernfs_message why = {};
+
+	copy(m, 1)->uuid[0] ^= 1;
+	seal(copy(m, 1));
+	KUNIT_EXPECT_EQ(test, -EUCLEAN, pkernfs_sb_repair(m, &why));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(why.text, "but differ"));
+	expect_refused(test, -EUCLEAN, "differ");
 }
 
 static struct kunit_case superblock_cases[] = {
@@ -425,6 +520,10 @@ static struct kunit_case superblock_cases[] = {
 	KUNIT_CASE(torn_state_is_old_or_new),
 	KUNIT_CASE(torn_copy_is_repaired),
 	KUNIT_CASE(two_torn_states_are_damage),
+	KUNIT_CASE(one_repair_is_enough),
+	KUNIT_CASE(unknown_state_is_refused),
+	KUNIT_CASE(unknown_is_not_repaired),
+	KUNIT_CASE(intact_copies_are_not_repaired),
 	{}
 };
 
