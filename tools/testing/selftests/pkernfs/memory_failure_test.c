@@ -174,6 +174,18 @@ TEST_F(failure, reading_and_writing_it_is_an_io_error)
 	EXPECT_EQ(variant->size, lseek(self->fd, 0, SEEK_HOLE));
 }
 
+/* The file ends there, though what is behind its end cannot be zeroed. */
+TEST_F(failure, a_file_may_end_on_it)
+{
+	loff_t size = BAD_PAGE * PAGE + 5;
+
+	ASSERT_EQ(0, report_bad(self->map));
+	EXPECT_EQ(0, ftruncate(self->fd, size));
+	EXPECT_EQ(size, lseek(self->fd, 0, SEEK_END));
+	EXPECT_ERRNO(EIO, ftruncate(self->fd, variant->size));
+	EXPECT_EQ(size, lseek(self->fd, 0, SEEK_END));
+}
+
 TEST_F_TIMEOUT(failure, its_block_is_never_reused, 300)
 {
 	unsigned long long place = place_of(self->fd, BAD_PAGE);
