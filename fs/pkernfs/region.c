@@ -327,7 +327,7 @@ static int __init check_memmap(const struct pkernfs_region *region,
 		return 0;
 	if (!region->inherited || !mapped_as(region, E820_TYPE_PMEM))
 		return pkernfs_refuse(why, -EBUSY,
-				      "memmap= keeps it in another way; use memmap=%s",
+				      "no memmap= with ! or $ keeps it; use memmap=%s",
 				      region->value);
 	return 0;
 }

@@ -15,7 +15,7 @@ boot1() {
 	check "the kernel has no more memory than that" \
 		awk '/MemTotal/ { exit $2 > 960 * 1024 }' /proc/meminfo
 	says "a region behind that memory is refused" \
-		"pkernfs=960M!1G refused: memmap= keeps it in another way; use memmap=960M!1G"
+		"pkernfs=960M!1G refused: no memmap= with ! or $ keeps it; use memmap=960M!1G"
 	check_fails "it cannot be mounted" "pkernfs=960M!1G was refused at boot" \
 		mount -t pkernfs pkernfs0 /mnt
 	next_kernel -s 'memmap=960M$1G pkernfs=960M!1G'
