@@ -52,6 +52,7 @@ enum pkernfs_errors {
  * @errors: what is done when damage is found
  * @policy_sb: the superblock that this is done to; NULL while damage has other
  *             consequences, or none
+ * @told_broken: the log says that the region becomes read-only
  * @counted: this kernel is counted in the region's generation
  * @pages_error: 0 when there are struct pages, -EAGAIN when they may be tried to be
  *               made; changed under @lock
@@ -72,6 +73,7 @@ struct pkernfs_region {
 	struct pkernfs_media media;
 	enum pkernfs_errors errors;
 	struct super_block *policy_sb;
+	bool told_broken;
 	bool counted;
 	int pages_error;
 	struct dev_pagemap *pages;

@@ -270,6 +270,10 @@ static void begin_writing(struct super_block *sb)
 static void end_writing(struct pkernfs_region *region)
 {
 	pkernfs_set_reaper(region, NULL);
+	/*
+	 * Nor is the region marked as unchecked: what is damaged is found again by who
+	 * needs it, and must not keep everything else from the next kernel.
+	 */
 	if (READ_ONCE(region->media.broken))
 		return;
 	mutex_lock(&region->lock);
@@ -407,9 +411,12 @@ static void apply_policy(struct pkernfs_region *region, struct super_block *sb)
 	if (region->errors == PKERNFS_ERRORS_CONTINUE &&
 	    !READ_ONCE(region->media.broken))
 		return;
-	if (sb_rdonly(sb) || xchg(&region->media.broken, true))
+	if (sb_rdonly(sb))
 		return;
-	pr_crit("%s: becomes read-only, since it is damaged\n", region->name);
+	WRITE_ONCE(region->media.broken, true);
+	if (!xchg(&region->told_broken, true))
+		pr_crit("%s: becomes read-only, since it is damaged\n",
+			region->name);
 }
 
 /* The one place where damage that media/ finds is told. */
@@ -439,6 +446,7 @@ static int check_region(struct fs_context *fc, struct pkernfs_region *region)
 		       found.repaired);
 		/* Repairing one thing may have shown another. */
 		err = pkernfs_check(&region->media, 0, &left);
+		found = left;
 	}
 	if (err == -EUCLEAN)
 		errorfc(fc, "%s did not pass the check: %llu errors, see the kernel log",
@@ -568,6 +576,7 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	options->filled = true;
 	region->errors = options->errors ?: PKERNFS_ERRORS_REMOUNT_RO;
+	region->told_broken = false;
 	m->report = report_damage;
 	m->is_busy = pkernfs_is_pinned;
 	m->await = pkernfs_await_unpin;
