@@ -663,8 +663,12 @@ static int check_links(struct check *c)
 
 	for (n = 0; n < PKERNFS_NR_ORPHAN_LISTS; n++)
 		check_orphan_list(c, n);
-	for (n = 0; n < count; n++)
+	for (n = 0; n < count; n++) {
+		if (!c->inodes[n].type)
+			continue;
 		check_place(c, n + 1);
+		cond_resched();
+	}
 	for (n = 0; n < count && !err; n++) {
 		if (!c->inodes[n].type)
 			continue;
@@ -772,8 +776,8 @@ static void *alloc_array(u64 n, size_t size)
  * on an orphan list, see pkernfs_orphan_next(). The caller excludes every other
  * user of the region. Needs about 20 bytes of memory for each inode.
  *
- * When nothing is wrong the state is not unchecked any more; it is the caller who
- * writes it to the media.
+ * When nothing is wrong the state is not unchecked any more. A caller that mounts
+ * the region writable writes the state to the media.
  *
  * Return: 0 when nothing is wrong or all of it was repaired, -EUCLEAN when
  * something is wrong, -ENOMEM.

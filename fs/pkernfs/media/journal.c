@@ -518,9 +518,9 @@ static int create_journal(struct pkernfs_media *m)
  * @m: the region; its superblock has been read
  *
  * For a repair, before pkernfs_recover(), which refuses a region with such a log.
- * What was to be undone remains, so the region is marked as unchecked first: until
- * pkernfs_check() finds nothing, it may not be written to. The caller excludes every
- * other user.
+ * What was to be undone remains, so the region is marked as unchecked first: it may
+ * not be mounted writable until pkernfs_check() finds nothing. The caller excludes
+ * every other user.
  *
  * Return: how many logs there were; each has been reported.
  */

@@ -16,7 +16,8 @@
  * Unless said otherwise functions may sleep, return 0 or a negative errno, and
  * return -EUCLEAN, after a report, when they find the media damaged. A function
  * that takes a transaction and fails may have done part of its work: the caller
- * then aborts the transaction, which always succeeds.
+ * then aborts the transaction, and need not look if that worked: when not, there
+ * are no more transactions.
  */
 #ifndef _PKERNFS_MEDIA_H
 #define _PKERNFS_MEDIA_H
