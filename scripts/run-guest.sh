@@ -6,6 +6,7 @@
 #   tap         the verdicts, as the guest wrote them
 #   serial.log  the log of all its kernels
 #   qemu.log    QEMU's own complaints
+#   monitor.log the state of the processors, if the guest hung
 # and adds to the verdicts what only the host can see: that the guest ran to
 # its end, and that its kernels logged no warning. ACCEL is tcg or kvm. SOAK is
 # how many times longer tests run that can run as long as one likes. DEBUG names
@@ -49,12 +50,14 @@ read_settings() {
 }
 
 boot() {
-	local args append
+	local args append ended status=0
 
 	: >"$DIR/tap"
 	: >"$DIR/serial.log"
+	rm -f "$DIR"/monitor.*
+	mkfifo "$DIR/monitor.in" "$DIR/monitor.out"
 	# Kept by every kernel up to pkernfs_test.*; see next_cmdline in the guest.
-	append="console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic"
+	append="console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic unknown_nmi_panic"
 	# On a busy host an emulated guest measures its TSC wrong, up to a clock
 	# that runs eight times too fast; so it has to use the HPET.
 	[[ $ACCEL != tcg ]] || append+=" tsc=unstable"
@@ -66,6 +69,7 @@ boot() {
 		-machine pc -accel "$ACCEL" -cpu max -smp "$SMP" -m "$MEM"
 		-nodefaults -no-user-config -display none -no-reboot
 		-serial "file:$DIR/serial.log" -serial "file:$DIR/tap"
+		-chardev "pipe,id=monitor,path=$DIR/monitor" -mon chardev=monitor
 		-kernel "$KERNEL" -initrd "$INITRD" -append "$append"
 		# For kexec, as /dev/vda and vdb.
 		-drive "file=$KERNEL,format=raw,if=virtio,readonly=on"
@@ -76,11 +80,30 @@ boot() {
 		args+=(-drive "file=$KDIR/$DISK,format=raw,if=virtio,readonly=on")
 	# shellcheck disable=SC2206 # words are what the test means
 	args+=($QEMU_ARGS)
-	timeout -k 5 "$TIMEOUT" qemu-system-x86_64 "${args[@]}" >"$DIR/qemu.log" 2>&1 &
+	qemu-system-x86_64 "${args[@]}" >"$DIR/qemu.log" 2>&1 &
 	qemu=$!
-	trap 'kill $qemu 2>/dev/null || :' EXIT
+	sleep "$TIMEOUT" &
+	timer=$!
+	trap 'kill -KILL $qemu $timer 2>/dev/null || :' EXIT
 	trap 'exit 1' INT TERM
-	wait $qemu
+	wait -n -p ended $qemu $timer || status=$?
+	if [[ $ended -eq $timer ]]; then
+		tell_where_it_hangs
+		kill -KILL $qemu 2>/dev/null || :
+		status=124
+	fi
+	kill $timer 2>/dev/null || :
+	wait || :
+	return $status
+}
+
+# tell_where_it_hangs: QEMU's view of the processors goes to monitor.log, and the
+# kernel's own to serial.log: an NMI makes it panic, if it takes one.
+tell_where_it_hangs() {
+	# But for the lines where it edits what it reads.
+	sed -u '/(qemu)/d' "$DIR/monitor.out" >"$DIR/monitor.log" &
+	printf '%s\n' 'info registers -a' 'info lapic' 'info pic' nmi >"$DIR/monitor.in"
+	timeout 10 tail -f --pid=$qemu /dev/null || :
 }
 
 # verdict ok|'not ok' NAME: one more line of TAP, from the host.
@@ -98,7 +121,7 @@ judge_end() {
 
 	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$DIR/tap")
 	count=$(grep -cE '^(not )?ok ' "$DIR/tap" || :)
-	if [[ $status -eq 124 || $status -eq 137 ]]; then
+	if [[ $status -eq 124 ]]; then
 		why="hung: no end after $TIMEOUT s"
 	elif [[ $status -ne 0 ]]; then
 		why="QEMU failed with status $status"
@@ -114,6 +137,7 @@ judge_end() {
 	fi
 	verdict 'not ok' "guest ran to its end: $why"
 	excerpt <"$DIR/qemu.log"
+	grep -sE '^(CPU#|RIP=|IRR|ISR)' "$DIR/monitor.log" | excerpt || :
 	tail -n 25 "$DIR/serial.log" | excerpt
 }
 
