@@ -100,6 +100,10 @@ expect 0 "then it is sound" "$fsck" "$image"
 overwrite $((1048576)) 'X'
 expect 1 "likewise for the other copy" "$fsck" -y "$image"
 expect 0 "which is sound then" "$fsck" "$image"
+# Where the region is.
+overwrite 56 'X'
+expect 1 "an image without its address is repaired, too" "$fsck" -y "$image"
+expect 0 "and sound then" "$fsck" "$image"
 overwrite 520 'X'
 overwrite $((1048576 + 520)) 'Y'
 expect 4 "two damaged states are found" "$fsck" "$image"
