@@ -419,6 +419,14 @@ static void apply_policy(struct pkernfs_region *region, struct super_block *sb)
 			region->name);
 }
 
+/* Deleting orphans may have broken the region, which had no consequences then. */
+static void start_policy(struct pkernfs_region *region, struct super_block *sb)
+{
+	WRITE_ONCE(region->policy_sb, sb);
+	if (READ_ONCE(region->media.broken))
+		apply_policy(region, sb);
+}
+
 /* The one place where damage that media/ finds is told. */
 static void report_damage(struct pkernfs_media *m, u32 ino, u64 offset,
 			  const char *text)
@@ -600,7 +608,7 @@ static int pkernfs_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	if (!sb_rdonly(sb))
 		begin_writing(sb);
-	WRITE_ONCE(region->policy_sb, sb);
+	start_policy(region, sb);
 	warn_without_huge_pages(region);
 	pr_info("%s: %s, %llu MiB, generation %llu, %lld us\n", region->name,
 		formatted ? "formatted" : "restored", m->size / SZ_1M,
@@ -718,7 +726,7 @@ static int pkernfs_reconfigure(struct fs_context *fc)
 		return 0;
 	}
 	begin_writing(sb);
-	WRITE_ONCE(region->policy_sb, sb);
+	start_policy(region, sb);
 	return 0;
 }
 

@@ -179,7 +179,10 @@ static int check_compatible(const struct pkernfs_media *m,
 	return 0;
 }
 
-/* The flags of a torn state mean nothing. */
+/*
+ * Asked of both states, though one may be what the other one was before: a newer
+ * kernel may have stopped between them. The flags of a torn one mean nothing.
+ */
 static int check_state_flags(const struct pkernfs_sb *sb,
 			     struct pkernfs_message *why)
 {
@@ -312,10 +315,7 @@ static void fill_state(const struct pkernfs_state *s,
 	d->csum = cpu_to_le32(state_csum(d));
 }
 
-/*
- * Of a region that this kernel does not know in all there is nothing can be said to
- * be damaged.
- */
+/* What looks damaged may be meant so where there is anything unknown. */
 static int check_repairable(struct pkernfs_media *m, const struct pkernfs_sb *good,
 			    const struct pkernfs_sb *bad,
 			    struct pkernfs_message *why)
@@ -354,7 +354,8 @@ static void repair_states(struct pkernfs_sb *good, struct pkernfs_sb *bad)
  * @why: set when refused
  *
  * For a region that pkernfs_sb_read() calls damaged, and will call intact then. A
- * stop inside leaves it damaged. The caller excludes other users.
+ * stop inside leaves it damaged, or intact and unchecked. The caller excludes other
+ * users.
  *
  * When both states are damaged they begin anew, with all counts 0 and as unchecked.
  *
