@@ -18,7 +18,7 @@ run_one() {
 
 	start=$(now)
 	mkdir -p "$RESULTS/$1"
-	"$REPO/scripts/run-guest.sh" "$TESTS/$1.sh" "$RESULTS/$1"
+	setpriv --pdeathsig TERM "$REPO/scripts/run-guest.sh" "$TESTS/$1.sh" "$RESULTS/$1"
 	seconds_since "$start" >"$RESULTS/$1/seconds"
 }
 

@@ -80,9 +80,10 @@ boot() {
 		args+=(-drive "file=$KDIR/$DISK,format=raw,if=virtio,readonly=on")
 	# shellcheck disable=SC2206 # words are what the test means
 	args+=($QEMU_ARGS)
-	qemu-system-x86_64 "${args[@]}" >"$DIR/qemu.log" 2>&1 &
+	# Neither may outlive this script, however it ends.
+	setpriv --pdeathsig KILL qemu-system-x86_64 "${args[@]}" >"$DIR/qemu.log" 2>&1 &
 	qemu=$!
-	sleep "$TIMEOUT" &
+	setpriv --pdeathsig KILL sleep "$TIMEOUT" &
 	timer=$!
 	trap 'kill -KILL $qemu $timer 2>/dev/null || :' EXIT
 	trap 'exit 1' INT TERM
@@ -94,6 +95,8 @@ boot() {
 	fi
 	kill $timer 2>/dev/null || :
 	wait || :
+	trap - EXIT
+	rm "$DIR/monitor.in" "$DIR/monitor.out"
 	return $status
 }
 
@@ -101,8 +104,9 @@ boot() {
 # kernel's own to serial.log: an NMI makes it panic, if it takes one.
 tell_where_it_hangs() {
 	# But for the lines where it edits what it reads.
-	sed -u '/(qemu)/d' "$DIR/monitor.out" >"$DIR/monitor.log" &
-	printf '%s\n' 'info registers -a' 'info lapic' 'info pic' nmi >"$DIR/monitor.in"
+	timeout 10 sed -u '/(qemu)/d' "$DIR/monitor.out" >"$DIR/monitor.log" &
+	# Open for both: QEMU may end meanwhile, and nobody read it.
+	printf '%s\n' 'info registers -a' 'info lapic' 'info pic' nmi 1<>"$DIR/monitor.in"
 	timeout 10 tail -f --pid=$qemu /dev/null || :
 }
 
