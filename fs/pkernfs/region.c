@@ -444,7 +444,6 @@ static int __init claim_regions(void)
 		snprintf(region->name, sizeof(region->name), "pkernfs%u", i);
 		mutex_init(&region->lock);
 		mutex_init(&region->reap_lock);
-		INIT_DELAYED_WORK(&region->reap, pkernfs_reap);
 		region->pages_error = -EAGAIN;
 		if (claim_region(region, &region->refused))
 			pr_err("%s: pkernfs=%s refused: %s\n", region->name,

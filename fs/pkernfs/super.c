@@ -772,8 +772,11 @@ static void init_inode(void *info)
 
 static int __init pkernfs_init(void)
 {
+	unsigned int i;
 	int err;
 
+	for (i = 0; i < pkernfs_nr_regions; i++)
+		INIT_DELAYED_WORK(&pkernfs_regions[i].reap, pkernfs_reap);
 	inode_cache = kmem_cache_create("pkernfs_inode",
 					sizeof(struct pkernfs_inode_info), 0,
 					SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
