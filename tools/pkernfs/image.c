@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/crc32c.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
@@ -14,15 +13,6 @@
 #include <unistd.h>
 
 #include "image.h"
-
-static bool is_intact(const struct pkernfs_sb *sb)
-{
-	u32 csum = crc32c(~0, &sb->version, offsetof(struct pkernfs_sb, state) -
-			  offsetof(struct pkernfs_sb, version));
-
-	return sb->magic == cpu_to_le64(PKERNFS_MAGIC) &&
-	       sb->csum == cpu_to_le32(csum);
-}
 
 /*
  * The address that the region had when it was formatted. A kernel is told by
@@ -33,7 +23,7 @@ static u64 region_base(const struct pkernfs_media *m)
 	const struct pkernfs_sb *primary = m->base + PKERNFS_SB_OFFSET;
 	const struct pkernfs_sb *backup = m->base + PKERNFS_SB_BACKUP_OFFSET;
 
-	if (is_intact(primary))
+	if (pkernfs_sb_has_csum(primary))
 		return le64_to_cpu(primary->region_base);
 	return le64_to_cpu(backup->region_base);
 }

@@ -172,6 +172,7 @@ int pkernfs_refuse(struct pkernfs_message *why, int err, const char *fmt, ...);
 __printf(4, 5)
 int pkernfs_corrupt(struct pkernfs_media *m, u32 ino, u64 offset,
 		    const char *fmt, ...);
+bool pkernfs_sb_has_csum(const struct pkernfs_sb *sb);
 bool pkernfs_sb_is_present(const struct pkernfs_media *m);
 int pkernfs_sb_repair(struct pkernfs_media *m, struct pkernfs_message *why);
 int pkernfs_sb_read(struct pkernfs_media *m, struct pkernfs_message *why);

@@ -97,7 +97,13 @@ static bool has_magic(const struct pkernfs_sb *sb)
 	return sb->magic == cpu_to_le64(PKERNFS_MAGIC);
 }
 
-static bool has_csum(const struct pkernfs_sb *sb)
+/**
+ * pkernfs_sb_has_csum() - is what formatting has set as it was?
+ * @sb: a copy of the superblock
+ *
+ * Return: whether its checksum is right.
+ */
+bool pkernfs_sb_has_csum(const struct pkernfs_sb *sb)
 {
 	return sb->csum == cpu_to_le32(static_csum(sb));
 }
@@ -116,7 +122,7 @@ static bool is_present(const struct pkernfs_media *m,
 {
 	if (is_being_formatted(sb))
 		return false;
-	return has_magic(sb) || has_csum(sb) ||
+	return has_magic(sb) || pkernfs_sb_has_csum(sb) ||
 	       (sb->region_base == cpu_to_le64(m->phys) &&
 		sb->region_size == cpu_to_le64(m->size));
 }
@@ -142,7 +148,7 @@ static int check_copy(const struct pkernfs_sb *sb, int i,
 				      "%s superblock at 0x%llx: magic number is 0x%llx, expected 0x%llx",
 				      copies[i].name, copies[i].offset,
 				      le64_to_cpu(sb->magic), PKERNFS_MAGIC);
-	if (!has_csum(sb))
+	if (!pkernfs_sb_has_csum(sb))
 		return pkernfs_refuse(why, -EUCLEAN,
 				      "%s superblock at 0x%llx: checksum is 0x%08x, expected 0x%08x",
 				      copies[i].name, copies[i].offset,
