@@ -83,9 +83,10 @@ closed() {
 # MAINTAINERS needs an update. maintained() answers that, for each file. And it
 # knows programs by their extension; a command has none (tools/kvm/kvm_stat).
 checkpatch() {
-	local ignores=FILE_PATH_CHANGES,EXECUTE_PERMISSIONS
+	local ignores=FILE_PATH_CHANGES
 
 	cd "$TREE"
+	! grep -q "^diff --git a/tools/pkernfs/" "$1" || ignores+=,EXECUTE_PERMISSIONS
 	! grep -q "^diff --git a/$HARNESS/" "$1" || ignores+=,$HARNESS_IGNORES
 	scripts/checkpatch.pl --strict --show-types --ignore "$ignores" "$1"
 }
