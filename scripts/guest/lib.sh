@@ -7,7 +7,7 @@
 #   check NAME COMMAND...             passes, and returns 0, when COMMAND succeeds
 #   check_fails NAME TEXT COMMAND...  passes when COMMAND fails and TEXT is in
 #                                     its output or in what the kernel logs
-#   says NAME TEXT                   passes when TEXT is in the kernel's log
+#   says NAME TEXT                    passes when TEXT is in the kernel's log
 #   ok NAME | not_ok NAME             a verdict reached in another way
 #   skip NAME REASON
 #   note TEXT                         a line for the report that is no verdict
